@@ -1,0 +1,71 @@
+# Everything a user or a CI needs: make demo, make test. See README.md.
+
+SHELL := /bin/bash
+# Where a Go that was unpacked or installed beside the system's lies.
+export PATH := $(PATH):/usr/local/go/bin:/usr/lib/go/bin
+# Without libvirt's headers at build time, and without its library until a connection is made.
+TAGS := libvirt_dlopen,libvirt_without_lxc,libvirt_without_qemu
+RELEASE := $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := -s -w $(if $(RELEASE),-X main.release=$(RELEASE))
+GO_FILES = $(shell git ls-files --cached --others --exclude-standard '*.go')
+DEMO := .cache/demo
+PURE := ./inventory/... ./plan/... ./apply/...
+
+.PHONY: build deps test unit pure e2e lint fuzz demo demo-down clean
+
+build: ## bin/pcloud-apply
+	go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/pcloud-apply ./cmd/pcloud-apply
+
+deps: ## install what is missing on Debian or Ubuntu
+	scripts/install-deps
+
+test: deps lint pure unit e2e ## everything, end to end tests included
+
+unit:
+	go test -race -tags $(TAGS) $$(go list -tags $(TAGS) ./... | grep -v /test/)
+
+pure: ## the packages that must not need cgo
+	CGO_ENABLED=0 go test $(PURE)
+
+e2e: build tiny-guest ## on private libvirtds with booting guests
+	go test -race -count=1 -timeout 30m -tags $(TAGS) ./test/...
+
+.PHONY: tiny-guest
+tiny-guest: .cache/tiny.qcow2
+
+.cache/tiny.qcow2: scripts/tiny-guest $(wildcard scripts/guest/*)
+	mkdir -p .cache
+	scripts/tiny-guest $@
+
+lint: bin/staticcheck
+	test -z "$$(gofmt -l $(GO_FILES))" || { gofmt -d $(GO_FILES); exit 1; }
+	go vet -tags $(TAGS) ./...
+	go vet -tags $(TAGS),failpoint ./cmd/...
+	bin/staticcheck -tags $(TAGS) ./...
+	scripts/check-imports
+
+bin/staticcheck: tools/go.mod
+	go -C tools build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+
+FUZZTIME ?= 30s
+fuzz: ## each fuzz target for FUZZTIME
+	scripts/fuzz $(FUZZTIME)
+
+demo: deps build tiny-guest ## three VMs on this machine's libvirt, with one command
+	scripts/start-libvirtd $(DEMO)
+	test -f $(DEMO)/id_ed25519 || ssh-keygen -q -t ed25519 -N '' -C demo -f $(DEMO)/id_ed25519
+	printf '#cloud-config\nssh_authorized_keys:\n  - %s\n' "$$(cat $(DEMO)/id_ed25519.pub)" > $(DEMO)/user-data
+	bin/pcloud-apply apply -f examples/demo.yaml
+	bin/pcloud-apply status -f examples/demo.yaml
+	@echo
+	@echo "Log in:       ssh -i $(DEMO)/id_ed25519 root@\$$(bin/pcloud-apply ip -f examples/demo.yaml web-1)"
+	@echo "Play with:    examples/demo.yaml, then bin/pcloud-apply plan -f examples/demo.yaml"
+	@echo "Take it away: make demo-down"
+
+demo-down: ## take away all that make demo made
+	if test -f $(DEMO)/user-data; then bin/pcloud-apply destroy --yes -f examples/demo.yaml; fi
+	scripts/stop-libvirtd $(DEMO)
+	rm -rf $(DEMO)
+
+clean:
+	rm -rf bin .cache

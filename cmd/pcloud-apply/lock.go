@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockPoll is how often a held lock is tried again.
+const lockPoll = 100 * time.Millisecond
+
+// lock takes the inventory's lock for the life of the returned file: one
+// changing run per inventory. The kernel frees it when the last process that
+// has the file open is gone, so there is no stale lock. Only waste is avoided
+// by it; no step relies on it.
+func lock(ctx context.Context, inventory string, timeout time.Duration) (*os.File, error) {
+	dir, err := lockDir()
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, inventory+".lock")
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o660)
+	if err != nil {
+		return nil, fmt.Errorf("open lock: %w", err)
+	}
+	if err := flock(ctx, file, timeout); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, noteHolder(file)
+}
+
+// lockDir is shared by root and the group libvirt where it can be, and private
+// to the user where not.
+func lockDir() (string, error) {
+	parent := "/run/lock"
+	if unix.Access(parent, unix.W_OK) != nil {
+		parent = os.Getenv("XDG_RUNTIME_DIR")
+	}
+	if parent == "" {
+		return "", errors.New("no folder for the lock: /run/lock is not writable and XDG_RUNTIME_DIR is not set")
+	}
+	dir := filepath.Join(parent, "pcloud-apply")
+	if err := os.Mkdir(dir, 0o770); err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return dir, nil
+		}
+		return "", fmt.Errorf("make the lock's folder: %w", err)
+	}
+	return dir, shareWithLibvirt(dir)
+}
+
+func shareWithLibvirt(dir string) error {
+	group, err := user.LookupGroup("libvirt")
+	if err != nil || os.Geteuid() != 0 {
+		return nil // nobody to share it with, or it is private anyway
+	}
+	gid, err := strconv.Atoi(group.Gid)
+	if err != nil {
+		return fmt.Errorf("group libvirt: %w", err)
+	}
+	if err := os.Chown(dir, 0, gid); err != nil {
+		return fmt.Errorf("share the lock's folder: %w", err)
+	}
+	return os.Chmod(dir, 0o770)
+}
+
+func flock(ctx context.Context, file *os.File, timeout time.Duration) error {
+	deadline := time.After(timeout)
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline:
+			return &exitError{exitLocked, fmt.Errorf("another run is at work on this inventory (%s); it holds %s", holder(file), file.Name())}
+		case <-time.After(lockPoll):
+		}
+	}
+}
+
+// noteHolder writes who holds the lock, for the message only.
+func noteHolder(file *os.File) error {
+	who := fmt.Sprintf("pid %d since %s\n", os.Getpid(), time.Now().Format(time.RFC3339))
+	if err := file.Truncate(0); err != nil {
+		return fmt.Errorf("write lock: %w", err)
+	}
+	if _, err := file.WriteAt([]byte(who), 0); err != nil {
+		return fmt.Errorf("write lock: %w", err)
+	}
+	return nil
+}
+
+func holder(file *os.File) string {
+	text, err := io.ReadAll(io.LimitReader(io.NewSectionReader(file, 0, 200), 200))
+	if err != nil || len(text) == 0 {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
+}

@@ -1,0 +1,187 @@
+// Package inventory turns the YAML file that declares a personal cloud into an
+// Inventory: every default in place, every reference checked, every fault
+// reported at once with its position.
+//
+// It is the first step of the walk inventory → plan → apply. It does no I/O of
+// its own: the files that an inventory names are read through [Files].
+package inventory
+
+import "time"
+
+// Inventory is a validated inventory, version 1. Hosts, images and spawns are
+// sorted by name. It is never changed after Load returned it.
+type Inventory struct {
+	Version  int              `yaml:"version"`
+	Name     string           `yaml:"name"`
+	Hosts    map[string]Host  `yaml:"hosts"`
+	Policy   Policy           `yaml:"policy"`
+	Images   map[string]Image `yaml:"images"`
+	Defaults Spawn            `yaml:"defaults"` // as written; already merged into Spawns
+	Spawns   map[string]Spawn `yaml:"spawns"`
+
+	// NotSupported lists valid settings that this version cannot perform yet.
+	// A plan must refuse an inventory that has any.
+	NotSupported []Fault `yaml:"-"`
+}
+
+// Host is a libvirt connection with the pool and the network that spawns use
+// there when they name no other.
+type Host struct {
+	URI         string   `yaml:"uri"` // "" means libvirt's own default
+	Pool        string   `yaml:"pool"`
+	Network     string   `yaml:"network"`
+	Accelerator string   `yaml:"accelerator"` // auto, kvm or tcg
+	At          Position `yaml:"-"`
+}
+
+// Policy limits what one run may do.
+type Policy struct {
+	MaxDestroy int `yaml:"max_destroy"` // ready spawns destroyed or respawned by one run
+}
+
+// Image declares a golden image. Exactly one of Source, Bootstrap and Install is set.
+type Image struct {
+	Source    *Source    `yaml:"source"`
+	Bootstrap *Bootstrap `yaml:"bootstrap"`
+	Install   *Install   `yaml:"install"`
+	Disk      Size       `yaml:"disk"` // virtual size; 0 keeps what the source has
+	Prepare   *Prepare   `yaml:"prepare"`
+	At        Position   `yaml:"-"`
+}
+
+// Source is a ready disk image, raw or qcow2.
+type Source struct {
+	File   string `yaml:"file"` // made absolute
+	URL    string `yaml:"url"`
+	SHA256 string `yaml:"sha256"` // lower-case hex
+	SHA512 string `yaml:"sha512"` // lower-case hex
+
+	// Content identifies the bytes of the image: "sha256:…" or "sha512:…", as
+	// declared, else the digest of File.
+	Content string `yaml:"-"`
+}
+
+// Bootstrap builds an image straight from a package mirror.
+type Bootstrap struct {
+	Suite      string   `yaml:"suite"`
+	Mirror     string   `yaml:"mirror"`
+	Components []string `yaml:"components"`
+	Keyring    string   `yaml:"keyring"`
+	Packages   []string `yaml:"packages"`
+}
+
+// Install runs a distribution's unattended installer.
+type Install struct {
+	Distro      string        `yaml:"distro"`
+	Location    string        `yaml:"location"`
+	Kernel      string        `yaml:"kernel"`
+	Initrd      string        `yaml:"initrd"`
+	KernelArgs  string        `yaml:"kernel_args"`
+	Preseed     string        `yaml:"preseed"`
+	Kickstart   string        `yaml:"kickstart"`
+	Autoinstall string        `yaml:"autoinstall"`
+	Memory      Memory        `yaml:"memory"`
+	VCPUs       int           `yaml:"vcpus"`
+	Network     string        `yaml:"network"`
+	Timeout     time.Duration `yaml:"timeout"`
+}
+
+// Prepare customises an image before it is sealed.
+type Prepare struct {
+	Packages []string `yaml:"packages"`
+	Copy     []Copy   `yaml:"copy"`
+	Run      []string `yaml:"run"`
+}
+
+// Copy puts a file of the inventory's folder into an image.
+type Copy struct {
+	From string `yaml:"from"` // made absolute
+	To   string `yaml:"to"`
+}
+
+// Spawn declares one virtual machine, or a group of equal ones when Count is set.
+type Spawn struct {
+	Image             string          `yaml:"image"`
+	Count             *int            `yaml:"count"` // nil: one machine with the bare name
+	Host              string          `yaml:"host"`
+	VCPUs             int             `yaml:"vcpus"`
+	Memory            Memory          `yaml:"memory"`
+	Disk              Size            `yaml:"disk"` // 0: what the generation has
+	Disks             map[string]Disk `yaml:"disks"`
+	Networks          []NIC           `yaml:"networks"`
+	CloudInit         CloudInit       `yaml:"cloud_init"`
+	SSHAuthorizedKeys []string        `yaml:"ssh_authorized_keys"`
+	Standalone        bool            `yaml:"standalone"`
+	State             string          `yaml:"state"` // running, stopped or any
+	Shutdown          Shutdown        `yaml:"shutdown"`
+	Autostart         bool            `yaml:"autostart"`
+	UEFI              bool            `yaml:"uefi"`
+	Protect           bool            `yaml:"protect"`
+	OnImageChange     string          `yaml:"on_image_change"`      // keep, respawn or consolidate
+	OnCloudInitChange string          `yaml:"on_cloud_init_change"` // keep or respawn
+	Wait              Wait            `yaml:"wait"`
+	At                Position        `yaml:"-"`
+}
+
+// Disk is an extra disk of a spawn.
+type Disk struct {
+	Size Size `yaml:"size"`
+}
+
+// NIC is one network card: on a libvirt network or on a bridge, never both.
+type NIC struct {
+	Network     string   `yaml:"network"`
+	Bridge      string   `yaml:"bridge"`
+	MAC         string   `yaml:"mac"` // lower-case; "" means derived
+	IP          string   `yaml:"ip"`  // address/prefix
+	Gateway     string   `yaml:"gateway"`
+	Nameservers []string `yaml:"nameservers"`
+}
+
+// CloudInit shapes the seed of a spawn.
+type CloudInit struct {
+	User          string `yaml:"user"`
+	UserData      File   `yaml:"user_data"`
+	NetworkConfig File   `yaml:"network_config"`
+}
+
+// File is a small file named by the inventory, with what it held when the
+// inventory was loaded: one reading serves the whole run.
+type File struct {
+	Path    string // made absolute; "" when none is named
+	Content []byte
+}
+
+// Shutdown says how a spawn is stopped: asked to, and after Timeout either
+// powered off (then: force) or left running (then: fail).
+type Shutdown struct {
+	Timeout time.Duration `yaml:"timeout"`
+	Then    string        `yaml:"then"` // force or fail
+}
+
+// Wait says what a started spawn must show before it counts as done.
+type Wait struct {
+	For     string        `yaml:"for"` // none, ip or ssh
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Size is a number of bytes. In YAML it needs a unit; all units are binary
+// (K, KB and KiB are 1024 bytes).
+type Size int64
+
+// Memory is a number of bytes, a whole number of MiB. In YAML a bare number is MiB.
+type Memory int64
+
+// Position is a place in the inventory file.
+type Position struct {
+	File         string
+	Line, Column int // from 1
+}
+
+// Files reads what an inventory names. Both paths are absolute.
+type Files interface {
+	// Digest returns the SHA-256 of a large file as lower-case hex.
+	Digest(path string) (string, error)
+	// Read returns the whole of a small file.
+	Read(path string) ([]byte, error)
+}

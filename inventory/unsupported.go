@@ -1,0 +1,51 @@
+package inventory
+
+import (
+	"net/url"
+	"strings"
+)
+
+// unsupported lists what is valid and cannot be performed yet. A verb that
+// comes to be takes its line away here.
+func (l *loader) unsupported(inv *Inventory) faults {
+	var later faults
+	add := func(is bool, path, what string) {
+		if is {
+			later.add(l.place(path), path, "not supported yet: %s", what)
+		}
+	}
+	for name, h := range inv.Hosts {
+		add(NamesServer(h.URI), "hosts."+name+".uri", "a host on another machine")
+	}
+	for name, image := range inv.Images {
+		path := "images." + name
+		add(image.Bootstrap != nil, path+".bootstrap", "building an image from a package mirror")
+		add(image.Install != nil, path+".install", "unattended installations")
+		add(image.Prepare != nil, path+".prepare", "preparing an image")
+		add(image.Source != nil && image.Source.URL != "", path+".source.url", "downloading an image")
+	}
+	for name, s := range inv.Spawns {
+		unsupportedSpawn(s, "spawns."+name, add)
+	}
+	return later
+}
+
+func unsupportedSpawn(s Spawn, path string, add func(is bool, path, what string)) {
+	add(s.Standalone, path+".standalone", "consolidating a spawn")
+	add(s.UEFI, path+".uefi", "UEFI firmware")
+	add(s.OnImageChange != "keep", path+".on_image_change", "anything but keep")
+	add(s.OnCloudInitChange != "keep", path+".on_cloud_init_change", "anything but keep")
+	add(s.Wait.For != "none" && !onNetwork(s), path+".wait.for", "waiting for an address on a bridge")
+	for i, nic := range s.Networks {
+		add(nic.IP != "", index(path+".networks", i)+".ip", "static addresses")
+	}
+}
+
+// NamesServer tells whether a libvirt URI leads to another machine.
+func NamesServer(uri string) bool {
+	if strings.HasPrefix(uri, "test:") {
+		return false
+	}
+	parsed, err := url.Parse(uri)
+	return err == nil && parsed.Host != ""
+}

@@ -1,0 +1,280 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// wantedSpawns makes what is missing and changes what differs.
+func (d *differ) wantedSpawns() {
+	for _, want := range d.desired.Spawns {
+		if d.selected(want) {
+			d.wantedSpawn(want)
+		}
+	}
+}
+
+func (d *differ) wantedSpawn(want Spawn) {
+	have, ok := d.have[want.key()]
+	switch {
+	case len(d.twice[want.key()]) > 0:
+		d.refuseSpawn(want, "several domains claim to be this spawn: %s. Undefine the wrong one",
+			strings.Join(d.twice[want.key()], ", "))
+	case !ok:
+		d.missingSpawn(want)
+	case have.Phase == Deleting:
+		d.destroySpawn(have, "its destruction was not finished")
+		d.newSpawn(want, nil, "made anew after its destruction")
+	case have.Phase == Creating:
+		d.halfMadeSpawn(want, have)
+	default:
+		d.readySpawn(want, have)
+	}
+}
+
+// missingSpawn has no domain. Its disk may still be there.
+func (d *differ) missingSpawn(want Spawn) {
+	if what, taken := d.actual.Foreign[DomainKey{want.Host, want.Domain}]; taken {
+		d.refuseSpawn(want, "a domain %s exists that is not this inventory's%s: rename one of them", want.Domain, what)
+		return
+	}
+	if existing := d.existing(want); len(existing) > 0 {
+		d.reattach(want, existing)
+		return
+	}
+	d.newSpawn(want, nil, "new")
+}
+
+// newSpawn plans a spawn on its image's current generation. Volumes in keep
+// exist and are taken as they are.
+func (d *differ) newSpawn(want Spawn, keep []string, reason string) {
+	if !slices.Contains(keep, want.Volume()) && !d.usable[generationKey(want)] {
+		d.refuseSpawn(want, "its golden image %s cannot be used", generationKey(want).name)
+		return
+	}
+	if problem := d.tooSmall(want); problem != "" {
+		d.refuseSpawn(want, "%s", problem)
+		return
+	}
+	d.act(Action{Verb: Create, Host: want.Host, Spawn: &want, Keep: keep, Start: want.Power != Stopped, Reason: reason})
+}
+
+// tooSmall says that a new disk would be smaller than its golden image, as far
+// as the image's size is known before it is built.
+func (d *differ) tooSmall(want Spawn) string {
+	size := d.imageSize(want)
+	if want.Disk == 0 || want.Disk >= size {
+		return ""
+	}
+	return fmt.Sprintf("disk %s is smaller than its golden image (%s): %s", Bytes(want.Disk), Bytes(size), want.At)
+}
+
+func (d *differ) imageSize(s Spawn) int64 {
+	if have, ok := d.images[generationKey(s)]; ok && have.Complete {
+		return have.Disk
+	}
+	for _, want := range d.desired.Images {
+		if want.key() == generationKey(s) {
+			return want.Disk
+		}
+	}
+	return 0
+}
+
+// reattach takes up disks that lie there without a domain: never cleaned, never
+// overwritten, and used only when it is certain that they fit.
+func (d *differ) reattach(want Spawn, existing []string) {
+	for _, name := range existing {
+		if problem := d.strayProblem(want, name); problem != "" {
+			d.refuseSpawn(want, "it has no domain, but its disk %s exists and cannot be taken up: %s. "+
+				"Move the file away to have the spawn made anew", d.path(want.Host, name), problem)
+			return
+		}
+	}
+	if root, ok := d.root(want); ok {
+		d.standOn(&want, root)
+	}
+	reason := "its domain is missing; its disk is kept: " + strings.Join(existing, ", ")
+	if _, ok := d.volume(want.Host, want.SeedFile()); ok {
+		existing = append(existing, want.SeedFile()) // a new one would give the guest a new identity
+	}
+	d.newSpawn(want, existing, reason)
+}
+
+// standOn records what the spawn's root volume really stands on.
+func (d *differ) standOn(s *Spawn, root Volume) {
+	s.Standalone = root.Backing == ""
+	if !s.Standalone {
+		s.Generation = d.generationAt(s.Host, root.Backing).Hash
+	}
+}
+
+func (d *differ) strayProblem(want Spawn, name string) string {
+	volume, _ := d.volume(want.Host, name)
+	refs := d.actual.References[want.Host]
+	switch users := refs.Users[d.path(want.Host, name)]; {
+	case volume.Problem != "":
+		return volume.Problem
+	case len(users) > 0:
+		return users[0].String() + " uses it"
+	case len(refs.Unknown) > 0:
+		return "it is not known who uses it: " + refs.Unknown[0]
+	case volume.Backing == "":
+		return ""
+	case name != want.Volume() || !d.isImageOf(want, volume.Backing):
+		return "its backing file is " + volume.Backing
+	}
+	return ""
+}
+
+func (d *differ) isImageOf(s Spawn, backing string) bool {
+	g := d.generationAt(s.Host, backing)
+	return g.Image == s.Image && d.usable[g.key()]
+}
+
+func (d *differ) generationAt(host, file string) Generation {
+	for _, g := range d.actual.Images {
+		if g.Host == host && d.path(host, g.File()) == file {
+			return g
+		}
+	}
+	return Generation{}
+}
+
+// halfMadeSpawn is completed forward, on the generation that it was begun on
+// while that is there, and brought to what is declared now.
+func (d *differ) halfMadeSpawn(want, have Spawn) {
+	made := take(want, have)
+	root, exists := d.root(have)
+	switch {
+	case exists && d.rootProblem(have, root) != "":
+		d.refuseSpawn(want, "it was half-made when a run was killed, and %s", d.rootProblem(have, root))
+		return
+	case exists:
+		d.standOn(&made, root)
+	case d.usable[generationKey(have)]:
+	case have.Image == want.Image:
+		made.Generation = want.Generation
+	default:
+		d.destroySpawn(have, "half-made from an image that is gone")
+		d.newSpawn(want, nil, "made anew from its new image")
+		return
+	}
+	d.completeSpawn(made, want, have)
+}
+
+func (d *differ) completeSpawn(made, want, have Spawn) {
+	before := len(d.plan.Actions)
+	d.newSpawn(made, d.existing(have), "half-made when a run was killed: completed")
+	if len(d.plan.Actions) > before {
+		d.plan.Actions[before].Changes = definedChanges(want, have)
+	}
+}
+
+// take gives the desired spawn the identity of the actual one.
+func take(want, have Spawn) Spawn {
+	want.Domain, want.UUID, want.Accel = have.Domain, have.UUID, have.Accel
+	want.Image, want.Generation, want.Fingerprint = have.Image, have.Generation, have.Fingerprint
+	want.Disks, want.Phase, want.SeedHash = have.Disks, have.Phase, have.SeedHash
+	want.Origin = have.Origin
+	return want
+}
+
+// readySpawn is checked for damage, then changed field by field.
+func (d *differ) readySpawn(want, have Spawn) {
+	if problem := d.damage(have); problem != "" {
+		d.refuseSpawn(want, "%s", problem)
+		return
+	}
+	if problem := d.unsupported(want, have); problem != "" {
+		d.refuseSpawn(want, "not supported yet: %s (%s)", problem, want.At)
+		return
+	}
+	if d.shrinks(want, have) {
+		return
+	}
+	d.notes(want, have)
+	d.updateSpawn(want, have)
+}
+
+func (d *differ) updateSpawn(want, have Spawn) {
+	changes := definedChanges(want, have)
+	if _, ok := d.volume(have.Host, have.SeedFile()); !ok {
+		changes = append(changes, Change{Field: SeedField, From: "missing", To: "written"})
+	}
+	if d.policy.TakeOver && have.Origin != d.desired.Origin {
+		changes = append(changes, Change{Field: OriginField, From: have.Origin, To: d.desired.Origin})
+	}
+	changes = append(changes, powerChanges(want, have)...)
+	if len(changes) == 0 {
+		return
+	}
+	updated := take(want, have)
+	root, _ := d.root(have)
+	d.standOn(&updated, root)
+	d.act(Action{
+		Verb: Update, Host: want.Host, Spawn: &updated, Changes: changes, Reason: updateReason(changes, have),
+		Start: want.Power == Running && have.Power == Stopped,
+		Stop:  want.Power == Stopped && have.Power == Running,
+	})
+}
+
+// The fields that a change can name.
+const (
+	VCPUsField     = "vcpus"
+	MemoryField    = "memory"
+	AutostartField = "autostart"
+	ProtectField   = "protect"
+	StateField     = "state"
+	SeedField      = "seed"
+	OriginField    = "origin"
+	SealedField    = "sealed"
+	ManifestField  = "manifest"
+)
+
+// definedChanges are the differences in the persistent definition.
+func definedChanges(want, have Spawn) []Change {
+	var changes []Change
+	add := func(field, from, to string) {
+		if from != to {
+			changes = append(changes, Change{field, from, to})
+		}
+	}
+	add(VCPUsField, fmt.Sprint(have.VCPUs), fmt.Sprint(want.VCPUs))
+	add(MemoryField, Bytes(have.Memory), Bytes(want.Memory))
+	add(AutostartField, yes(have.Autostart), yes(want.Autostart))
+	add(ProtectField, yes(have.Protect), yes(want.Protect))
+	return changes
+}
+
+func powerChanges(want, have Spawn) []Change {
+	if want.Power == Any || want.Power == have.Power {
+		return nil
+	}
+	return []Change{{StateField, string(have.Power), string(want.Power)}}
+}
+
+// updateReason lists the changes and says which of them a running spawn shows
+// only after a restart.
+func updateReason(changes []Change, have Spawn) string {
+	waits := have.Power == Running && slices.ContainsFunc(changes, Change.needsRestart)
+	if !waits {
+		return joinChanges(changes)
+	}
+	return joinChanges(changes) + " (from its next restart on)"
+}
+
+func (c Change) needsRestart() bool { return c.Field == VCPUsField || c.Field == MemoryField }
+
+// RestartChanges are the fields in which a running spawn differs from its
+// definition and that a restart brings to it.
+func RestartChanges(defined, running Spawn) []Change {
+	var changes []Change
+	for _, change := range definedChanges(defined, running) {
+		if change.needsRestart() {
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}

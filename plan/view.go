@@ -1,0 +1,165 @@
+package plan
+
+import "slices"
+
+type objectKey struct{ host, name string }
+
+func (g Generation) key() objectKey { return objectKey{g.Host, g.Name()} }
+func (s Spawn) key() objectKey      { return objectKey{s.Host, s.Name} }
+
+// generationKey is the key of the golden image that a spawn is made from.
+func generationKey(s Spawn) objectKey {
+	return Generation{Host: s.Host, Image: s.Image, Hash: s.Generation}.key()
+}
+
+// view is an index over two states.
+type view struct {
+	actual, desired State
+
+	have   map[objectKey]Spawn      // actual spawns by name
+	images map[objectKey]Generation // actual generations by their full name
+	wanted map[objectKey]bool       // desired spawns and generations
+	twice  map[objectKey][]string   // spawns that several domains claim to be
+}
+
+func newView(actual, desired State) *view {
+	v := &view{
+		actual: actual, desired: desired,
+		have: map[objectKey]Spawn{}, images: map[objectKey]Generation{},
+		wanted: map[objectKey]bool{}, twice: map[objectKey][]string{},
+	}
+	v.indexActual()
+	for _, s := range desired.Spawns {
+		v.wanted[s.key()] = true
+	}
+	for _, g := range desired.Images {
+		v.wanted[g.key()] = true
+	}
+	return v
+}
+
+func (v *view) indexActual() {
+	for _, s := range v.actual.Spawns {
+		if first, ok := v.have[s.key()]; ok {
+			v.twice[s.key()] = append(v.twice[s.key()], first.Domain, s.Domain)
+		}
+		v.have[s.key()] = s
+	}
+	for _, g := range v.actual.Images {
+		v.images[g.key()] = g
+	}
+}
+
+// path is the absolute path of a file in the host's pool.
+func (v *view) path(host, file string) string { return v.actual.Hosts[host].Folder + "/" + file }
+
+func (v *view) volume(host, name string) (Volume, bool) {
+	volume, ok := v.actual.Volumes[VolumeKey{host, name}]
+	return volume, ok
+}
+
+// root is the spawn's own root volume.
+func (v *view) root(s Spawn) (Volume, bool) { return v.volume(s.Host, s.Volume()) }
+
+// backing is the golden image that an actual spawn's root volume is an overlay
+// of; ok is false when the volume stands alone or is not there. An image that
+// is no longer there is returned with Complete unset.
+func (v *view) backing(s Spawn) (Generation, bool) {
+	root, ok := v.root(s)
+	if !ok || root.Backing == "" {
+		return Generation{}, false
+	}
+	for _, g := range v.actual.Images {
+		if g.Host == s.Host && v.path(s.Host, g.File()) == root.Backing {
+			return g, true
+		}
+	}
+	return Generation{Host: s.Host, Image: s.Image, Hash: s.Generation}, true
+}
+
+// dependants are this inventory's spawns that need the golden image: overlays
+// of it, and half-made ones that will be.
+func (v *view) dependants(g Generation) []Spawn {
+	var needing []Spawn
+	for _, s := range v.actual.Spawns {
+		if s.Host == g.Host && v.needsImage(s, g) {
+			needing = append(needing, s)
+		}
+	}
+	return needing
+}
+
+func (v *view) needsImage(s Spawn, g Generation) bool {
+	root, ok := v.root(s)
+	if !ok {
+		return s.Phase == Creating && s.Image == g.Image && s.Generation == g.Hash
+	}
+	return root.Backing == v.path(g.Host, g.File())
+}
+
+// existing are the spawn's own volumes that are there.
+func (v *view) existing(s Spawn) []string {
+	var names []string
+	for _, name := range s.Volumes() {
+		if _, ok := v.volume(s.Host, name); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// owned tells whether this inventory has a spawn on the host.
+func (v *view) owned(host string) bool {
+	return slices.ContainsFunc(v.actual.Spawns, func(s Spawn) bool { return s.Host == host })
+}
+
+// HasStrays tells whether disks of missing spawns lie on the host. Their domains
+// may only have been renamed, so all domains are worth a look then.
+func HasStrays(actual, desired State, host string) bool {
+	return newView(actual, desired).anyStray(host)
+}
+
+// NeedsReferences tells whether a plan between the states has to know who
+// names which file on the host: to destroy something, to remove a golden
+// image, or to take over a disk that lies there without a domain. It is false
+// while nothing differs, which is what keeps an ordinary plan cheap.
+func NeedsReferences(actual, desired State, host string) bool {
+	v := newView(actual, desired)
+	return v.anyUnsettled(host) || v.anySuperseded(host) || v.anyStray(host)
+}
+
+func (v *view) anyUnsettled(host string) bool {
+	return slices.ContainsFunc(v.actual.Spawns, func(s Spawn) bool {
+		return s.Host == host && (!v.wanted[s.key()] || s.Phase != Ready)
+	})
+}
+
+func (v *view) anySuperseded(host string) bool {
+	return slices.ContainsFunc(v.actual.Images, func(g Generation) bool {
+		return g.Host == host && !v.wanted[g.key()] && len(v.dependants(g)) == 0
+	})
+}
+
+func (v *view) anyStray(host string) bool {
+	return slices.ContainsFunc(v.desired.Spawns, func(s Spawn) bool {
+		_, defined := v.have[s.key()]
+		return s.Host == host && !defined && len(v.existing(s)) > 0
+	})
+}
+
+// FileNames are the files of spawns, by host, that an inspection has to look
+// at: those of every actual spawn, and those that a missing one would have.
+func FileNames(actual, desired State) map[string][]string {
+	v := newView(actual, desired)
+	names := map[string][]string{}
+	add := func(s Spawn) { names[s.Host] = append(names[s.Host], append(s.Volumes(), s.SeedFile())...) }
+	for _, s := range actual.Spawns {
+		add(s)
+	}
+	for _, s := range desired.Spawns {
+		if _, defined := v.have[s.key()]; !defined {
+			add(s)
+		}
+	}
+	return names
+}
