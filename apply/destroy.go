@@ -78,7 +78,12 @@ func (g *going) deleteVolume(name string) func(context.Context) error {
 	}
 }
 
-func (g *going) deleteSeed(ctx context.Context) error { return g.Files.RemoveSeed(ctx, g.spawn) }
+func (g *going) deleteSeed(ctx context.Context) error {
+	if err := g.Volumes.Forget(ctx, g.spawn.SeedFile()); err != nil {
+		return err
+	}
+	return g.Files.RemoveSeed(ctx, g.spawn)
+}
 
 func (g *going) undefine(ctx context.Context) error { return g.Domains.Undefine(ctx, g.spawn) }
 

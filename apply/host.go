@@ -41,6 +41,9 @@ type Volumes interface {
 	// the qcow2 image it is an overlay of, or "". An existing file is an error.
 	Create(ctx context.Context, name string, size int64, backing string) error
 	Delete(ctx context.Context, name string) error
+	// Forget deletes a file that libvirt lists, though it was not made through
+	// it: a refresh has shown it. One that it does not list stays.
+	Forget(ctx context.Context, name string) error
 	// Refresh lets libvirt see what was put into the pool's folder.
 	Refresh(ctx context.Context) error
 }
@@ -95,6 +98,7 @@ type Host struct {
 	Referrers Referrers
 	Folder    string // absolute path of the pool
 
+	made       sync.Map // name of a spawn that this run made → its uuid
 	scan       sync.Once
 	references plan.References
 	scanErr    error
@@ -123,7 +127,11 @@ func (h Hosts) Execute(ctx context.Context, a plan.Action, step func(string)) er
 
 // Await implements [Executor].
 func (h Hosts) Await(ctx context.Context, a plan.Action) (string, error) {
-	found, err := h[a.Host].Addresses.Wait(ctx, *a.Spawn)
+	spawn := *a.Spawn
+	if uuid, ok := h[a.Host].made.Load(spawn.Name); ok {
+		spawn.UUID, _ = uuid.(string)
+	}
+	found, err := h[a.Host].Addresses.Wait(ctx, spawn)
 	if err != nil {
 		return "", &StepError{
 			Step: "wait for " + a.Spawn.Wait.For, Err: interruption(ctx, err),

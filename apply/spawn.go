@@ -66,8 +66,12 @@ func (m *making) define(ctx context.Context) error {
 		return nil
 	}
 	uuid, err := m.Domains.Define(ctx, m.spawn)
+	if err != nil {
+		return err
+	}
 	m.spawn.UUID = uuid
-	return err
+	m.made.Store(m.spawn.Name, uuid)
+	return nil
 }
 
 func (m *making) rootVolume(ctx context.Context) error {

@@ -20,7 +20,7 @@ func didYouMean(name string, known []string) string {
 	if other := otherNames[name]; slices.Contains(known, other) {
 		return fmt.Sprintf(" (did you mean %q?)", other)
 	}
-	best, distance := "", 3
+	best, distance := "", 3+len(name)/6
 	for _, candidate := range known {
 		if d := editDistance(strings.ToLower(name), candidate); d < distance && d < len(candidate) {
 			best, distance = candidate, d

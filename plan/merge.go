@@ -9,6 +9,7 @@ import (
 func (s *State) Merge(other State) {
 	s.Spawns = append(s.Spawns, other.Spawns...)
 	s.Images = append(s.Images, other.Images...)
+	s.Seeds = append(s.Seeds, other.Seeds...)
 	s.Leftovers = append(s.Leftovers, other.Leftovers...)
 	maps.Copy(s.Hosts, other.Hosts)
 	maps.Copy(s.Volumes, other.Volumes)

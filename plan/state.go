@@ -25,6 +25,7 @@ type State struct {
 
 	Volumes    map[VolumeKey]Volume  // files of spawns that were looked at and are there
 	Foreign    map[DomainKey]string  // domains of others: name → what is known of them
+	Seeds      []VolumeKey           // every seed in the pools, anybody's
 	Leftovers  []Leftover            // temporary files of runs that are dead
 	References map[string]References // by host; nil for a host whose references were not needed
 }
@@ -174,7 +175,12 @@ func (s Spawn) Volume() string { return s.stem() + ".qcow2" }
 func (s Spawn) DiskVolume(disk string) string { return s.stem() + "." + disk + ".qcow2" }
 
 // SeedFile is the name of the spawn's seed.
-func (s Spawn) SeedFile() string { return s.stem() + ".seed.iso" }
+func (s Spawn) SeedFile() string { return s.stem() + seedSuffix }
+
+const seedSuffix = ".seed.iso"
+
+// IsSeed tells whether a file's name has the shape of a seed's.
+func IsSeed(name string) bool { return strings.HasSuffix(name, seedSuffix) }
 
 // Volumes are the names of all volumes of the spawn, its root volume first.
 func (s Spawn) Volumes() []string {

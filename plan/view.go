@@ -1,6 +1,9 @@
 package plan
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 type objectKey struct{ host, name string }
 
@@ -113,10 +116,25 @@ func (v *view) owned(host string) bool {
 	return slices.ContainsFunc(v.actual.Spawns, func(s Spawn) bool { return s.Host == host })
 }
 
-// HasStrays tells whether disks of missing spawns lie on the host. Their domains
-// may only have been renamed, so all domains are worth a look then.
+// HasStrays tells whether files lie on the host that look like those of a spawn
+// without a domain. The domain may only have been renamed, so that all domains
+// are worth a look then.
 func HasStrays(actual, desired State, host string) bool {
-	return newView(actual, desired).anyStray(host)
+	v := newView(actual, desired)
+	return v.anyStray(host) || v.anyStraySeed(host)
+}
+
+// anyStraySeed finds seeds for which there is neither a spawn nor, with a
+// spawn of somebody else's, a domain of that name.
+func (v *view) anyStraySeed(host string) bool {
+	seeds := map[string]bool{}
+	for _, s := range v.actual.Spawns {
+		seeds[s.SeedFile()] = s.Host == host
+	}
+	return slices.ContainsFunc(v.actual.Seeds, func(seed VolumeKey) bool {
+		_, known := v.actual.Foreign[DomainKey{host, strings.TrimSuffix(seed.Name, seedSuffix)}]
+		return seed.Host == host && !known && !seeds[seed.Name]
+	})
 }
 
 // NeedsReferences tells whether a plan between the states has to know who

@@ -40,7 +40,11 @@ func change(ctx context.Context, o *options, t *terminal, makePlan func(*session
 	if err != nil {
 		return err
 	}
-	defer func() { _ = held.Close() }() // its content is for a message only
+	defer func() {
+		if err := unlock(held); err != nil {
+			t.warn("free the lock: %v", err)
+		}
+	}()
 	if err := s.useTools(held); err != nil {
 		return err
 	}

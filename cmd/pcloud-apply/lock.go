@@ -18,24 +18,50 @@ import (
 // lockPoll is how often a held lock is tried again.
 const lockPoll = 100 * time.Millisecond
 
-// lock takes the inventory's lock for the life of the returned file: one
-// changing run per inventory. The kernel frees it when the last process that
-// has the file open is gone, so there is no stale lock. Only waste is avoided
-// by it; no step relies on it.
+// lock takes the inventory's lock until unlock: one changing run per inventory.
+// The kernel frees it when the last process that has the file open is gone, so
+// there is no stale lock. Only waste is avoided by it; no step relies on it.
 func lock(ctx context.Context, inventory string, timeout time.Duration) (*os.File, error) {
 	dir, err := lockDir()
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, inventory+".lock")
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o660)
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for {
+		file, err := os.OpenFile(filepath.Join(dir, inventory+".lock"), os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o660)
+		if err != nil {
+			return nil, fmt.Errorf("open lock: %w", err)
+		}
+		if err := flock(limited, file); err != nil {
+			return nil, errors.Join(lockError(ctx, file, err), file.Close())
+		}
+		if isAt(file, file.Name()) {
+			return file, noteHolder(file)
+		}
+		_ = file.Close() // whoever held it has removed it meanwhile: take the new one
+	}
+}
+
+// unlock removes the file, so that nothing is left, and frees the lock.
+func unlock(file *os.File) error {
+	return errors.Join(os.Remove(file.Name()), file.Close())
+}
+
+func isAt(file *os.File, path string) bool {
+	held, err := file.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("open lock: %w", err)
+		return false
 	}
-	if err := flock(ctx, file, timeout); err != nil {
-		return nil, errors.Join(err, file.Close())
+	there, err := os.Lstat(path)
+	return err == nil && os.SameFile(held, there)
+}
+
+func lockError(ctx context.Context, file *os.File, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		return fmt.Errorf("take the lock %s: %w", file.Name(), err)
 	}
-	return file, noteHolder(file)
+	return &exitError{exitLocked, fmt.Errorf("another run is at work on this inventory (%s); it holds %s", holder(file), file.Name())}
 }
 
 // lockDir is shared by root and the group libvirt where it can be, and private
@@ -73,8 +99,7 @@ func shareWithLibvirt(dir string) error {
 	return os.Chmod(dir, 0o770)
 }
 
-func flock(ctx context.Context, file *os.File, timeout time.Duration) error {
-	deadline := time.After(timeout)
+func flock(ctx context.Context, file *os.File) error {
 	for {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if !errors.Is(err, unix.EWOULDBLOCK) {
@@ -83,8 +108,6 @@ func flock(ctx context.Context, file *os.File, timeout time.Duration) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-deadline:
-			return &exitError{exitLocked, fmt.Errorf("another run is at work on this inventory (%s); it holds %s", holder(file), file.Name())}
 		case <-time.After(lockPoll):
 		}
 	}

@@ -246,7 +246,7 @@ func (s *session) inspect(ctx context.Context, name string, all bool) (plan.Stat
 	if err != nil {
 		return plan.State{}, fmt.Errorf("read the folder of pool %s: %w", h.Pool, err)
 	}
-	state.Images, state.Leftovers = contents.Images, contents.Leftovers
+	state.Images, state.Seeds, state.Leftovers = contents.Images, contents.Seeds, contents.Leftovers
 	for file, volume := range contents.Volumes {
 		state.Volumes[plan.VolumeKey{Host: name, Name: file}] = volume
 	}

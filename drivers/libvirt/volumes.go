@@ -79,6 +79,18 @@ func (h *Host) Delete(ctx context.Context, name string) error {
 	return nil
 }
 
+// Forget implements apply.Volumes.
+func (h *Host) Forget(ctx context.Context, name string) error {
+	err := h.deleteVolume(ctx, name)
+	if errors.Is(err, lv.ERR_NO_STORAGE_VOL) || err != nil && h.absent(name) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("delete volume %s: %w", name, err)
+	}
+	return nil
+}
+
 func (h *Host) deleteVolume(ctx context.Context, name string) error {
 	return h.call(ctx, func(c *connection) error {
 		volume, err := c.pool.LookupStorageVolByName(name)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"syscall"
 
 	"pcloud-apply/drivers/qcow2"
@@ -17,6 +16,7 @@ type Contents struct {
 	Empty     bool // nothing at all lies in it
 	Images    []plan.Generation
 	Volumes   map[string]plan.Volume // of the asked names, those that are there
+	Seeds     []plan.VolumeKey       // all that lie there, anybody's
 	Leftovers []plan.Leftover
 }
 
@@ -61,6 +61,9 @@ func (f *Folder) inspectEntry(name string, there map[string]bool, contents *Cont
 		contents.Images = append(contents.Images, g)
 		return err
 	}
+	if plan.IsSeed(name) {
+		contents.Seeds = append(contents.Seeds, plan.VolumeKey{Host: f.Host, Name: name})
+	}
 	if !f.isTemp(name) {
 		return nil
 	}
@@ -98,7 +101,7 @@ func (f *Folder) volume(name string) plan.Volume {
 		return plan.Volume{Problem: err.Error()}
 	}
 	volume := plan.Volume{Used: used(info)}
-	if strings.HasSuffix(name, ".seed.iso") {
+	if plan.IsSeed(name) {
 		return volume
 	}
 	file, err := f.open(name)

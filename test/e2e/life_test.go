@@ -33,8 +33,8 @@ spawns:
 	if serial := w.guest("db", "cat", "/sys/block/vdb/serial"); serial != "data" {
 		t.Errorf("the serial number of the extra disk is %q", serial)
 	}
-	if n := len(strings.Fields(w.expect(0, "ip", "db").out)); n < 1 {
-		t.Errorf("db has %d addresses", n)
+	if n := len(strings.Fields(w.expect(0, "ip", "db").out)); n != 2 {
+		t.Errorf("db has %d addresses on its two networks", n)
 	}
 	w.expect(0, "status").wants(t, "web-1", "running", "(lease)", "overlay", "stopped")
 	w.expect(3, "ip", "off")

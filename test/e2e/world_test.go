@@ -46,7 +46,11 @@ func inLab(m *testing.M) (code int, err error) {
 	if err := buildPrograms(dir); err != nil {
 		return 0, err
 	}
-	if host, err = lab.Start(filepath.Join(dir, "lab")); err != nil {
+	folder := filepath.Join(dir, "lab")
+	if err := errors.Join(os.Chmod(dir, 0o711), os.Mkdir(folder, 0o711)); err != nil { // QEMU is another user
+		return 0, err
+	}
+	if host, err = lab.Start(folder); err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, host.Close()) }()
@@ -95,6 +99,9 @@ func makeForeign() error {
 		if err := defineForeign(name, filepath.Join(pool, name+".qcow2"), ""); err != nil {
 			return err
 		}
+	}
+	if _, err := host.Virsh("pool-refresh", "default"); err != nil {
+		return err
 	}
 	_, err := host.Virsh("start", "theirs")
 	return err
@@ -270,10 +277,10 @@ func (w *world) virsh(args ...string) string {
 	return out
 }
 
-// ip is the address of a spawn, as the program tells it.
+// ip is the first address of a spawn, as the program tells it.
 func (w *world) ip(name string) string {
 	w.Helper()
-	return strings.TrimSpace(w.expect(0, "ip", name).out)
+	return strings.Fields(w.expect(0, "ip", name).out)[0]
 }
 
 // guest runs a command in a spawn, with the key from its seed.
