@@ -1,6 +1,9 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // wantedImages builds what is missing, mends what can be mended, and refuses
 // what is damaged.
@@ -138,13 +141,21 @@ func (d *differ) kept(g Generation) bool {
 	return d.keptByOthers(g)
 }
 
+// keptByOwn: spawns that stay, and those that this plan makes on it.
 func (d *differ) keptByOwn(g Generation) bool {
-	for _, s := range d.dependants(g) {
-		if !d.destroys[s.key()] {
+	made := map[objectKey]bool{}
+	for _, a := range d.plan.Actions {
+		if a.Verb != Create {
+			continue
+		}
+		if generationKey(*a.Spawn) == g.key() {
 			return true
 		}
+		made[a.Spawn.key()] = true
 	}
-	return false
+	return slices.ContainsFunc(d.dependants(g), func(s Spawn) bool {
+		return !d.destroys[s.key()] && !made[s.key()]
+	})
 }
 
 func (d *differ) keptByOthers(g Generation) bool {
@@ -166,11 +177,13 @@ func (d *differ) keptByOthers(g Generation) bool {
 // others are the users of a file in the pool that this plan does not destroy.
 func (d *differ) others(host, file string, refs References) []User {
 	going := map[User]bool{}
-	for key := range d.destroys {
-		s := d.have[key]
-		going[User{"domain", s.Domain}] = s.Host == host
-		for _, volume := range s.Volumes() {
-			going[User{"image", d.path(host, volume)}] = s.Host == host
+	for _, a := range d.plan.Actions {
+		if a.Verb != Destroy || a.Spawn == nil || a.Host != host {
+			continue
+		}
+		going[User{"domain", a.Spawn.Domain}] = true
+		for _, volume := range a.Spawn.Volumes() {
+			going[User{"image", d.path(host, volume)}] = !slices.Contains(a.Keep, volume)
 		}
 	}
 	var others []User

@@ -95,18 +95,18 @@ func TestStartRefusesAFolderClosedToQEMU(t *testing.T) {
 	}
 }
 
-// newLab skips where a lab cannot be had: its packages or root are missing.
+// newLab fails where a lab cannot be had: its packages or root are missing.
 func newLab(t *testing.T) *Lab {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a lab takes seconds")
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("a lab needs root")
+		t.Fatal("a lab needs root")
 	}
 	for _, tool := range []string{"libvirtd", "virsh", "qemu-img", "nsenter"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("no %s; run: scripts/install-deps", tool)
+			t.Fatalf("no %s; run: scripts/install-deps", tool)
 		}
 	}
 	return New(t)
@@ -117,7 +117,7 @@ func bootTiny(t *testing.T, l *Lab, name, network string) {
 	t.Helper()
 	image, err := TinyImage()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	golden := filepath.Join(l.Pool(), "tiny.qcow2")
 	for _, args := range [][]string{
