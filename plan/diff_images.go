@@ -148,7 +148,7 @@ func (d *differ) keptByOwn(g Generation) bool {
 		if a.Verb != Create {
 			continue
 		}
-		if generationKey(*a.Spawn) == g.key() {
+		if !a.Spawn.Standalone && generationKey(*a.Spawn) == g.key() {
 			return true
 		}
 		made[a.Spawn.key()] = true

@@ -24,13 +24,22 @@ func (d *differ) wantedSpawn(want Spawn) {
 	case !ok:
 		d.missingSpawn(want)
 	case have.Phase == Deleting:
-		d.destroySpawn(have, "its destruction was not finished")
-		d.newSpawn(want, nil, "made anew after its destruction")
+		d.anewSpawn(want, have, "its destruction was not finished", "made anew after its destruction")
 	case have.Phase == Creating:
 		d.halfMadeSpawn(want, have)
 	default:
 		d.readySpawn(want, have)
 	}
+}
+
+// anewSpawn destroys and makes, unless a disk has to stay that others use.
+func (d *differ) anewSpawn(want, have Spawn, why, then string) {
+	d.destroySpawn(have, why)
+	if shared := d.sharedVolumes(have); len(shared) > 0 {
+		d.refuseSpawn(want, "it is not made anew: others use its old disk %s. Move that away", d.path(have.Host, shared[0]))
+		return
+	}
+	d.newSpawn(want, nil, then)
 }
 
 // missingSpawn has no domain. Its disk may still be there.
@@ -157,8 +166,7 @@ func (d *differ) halfMadeSpawn(want, have Spawn) {
 	case have.Image == want.Image:
 		made.Generation = want.Generation
 	default:
-		d.destroySpawn(have, "half-made from an image that is gone")
-		d.newSpawn(want, nil, "made anew from its new image")
+		d.anewSpawn(want, have, "half-made from an image that is gone", "made anew from its new image")
 		return
 	}
 	d.completeSpawn(made, want, have)
