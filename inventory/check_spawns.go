@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -48,7 +49,7 @@ func (l *loader) fillSpawn(inv *Inventory, s *Spawn) {
 		s.Host = sortedKeys(inv.Hosts)[0]
 	}
 	if s.Networks == nil {
-		s.Networks = []NIC{{Network: inv.Hosts[s.Host].Network}}
+		s.Networks = []NIC{{Network: cmp.Or(inv.Hosts[s.Host].Network, "default")}}
 	}
 	if s.Wait.For == "" {
 		s.Wait.For = "none"

@@ -32,7 +32,7 @@ func (l *loader) withDefaults(root *yaml.Node) {
 			e.value = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: e.value.Line, Column: e.value.Column}
 		}
 		if e.value.Kind == yaml.MappingNode {
-			e.value = l.underlay(e.value, defaults.value, join("spawns", e.key.Value))
+			e.value = l.underlay(e.value, defaults.value, join("spawns", e.key.Value), 0)
 		}
 		merged.Content = append(merged.Content, e.key, e.value)
 	}

@@ -25,6 +25,16 @@ func (l *loader) visit(node *yaml.Node) bool {
 	return l.nodes < maxNodes
 }
 
+// maxDepth is deeper than any inventory is: what goes beyond it contains itself.
+const maxDepth = 20
+
+func (l *loader) tooDeep(node *yaml.Node, path string, depth int) bool {
+	if depth > maxDepth {
+		l.faults.add(l.at(node.Line, node.Column), path, "it is nested too deeply, or in itself")
+	}
+	return depth > maxDepth
+}
+
 // entries are the keys of a mapping, those that merge keys (<<) bring included:
 // a key that stands here wins over a merged one.
 func (l *loader) entries(node *yaml.Node, path string) []entry {
@@ -33,7 +43,7 @@ func (l *loader) entries(node *yaml.Node, path string) []entry {
 
 func (l *loader) entriesOf(node *yaml.Node, path string, depth int) []entry {
 	var own, merged []entry
-	if !l.visit(node) || depth > 20 {
+	if !l.visit(node) || l.tooDeep(node, path, depth) {
 		return nil
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -84,13 +94,16 @@ func find(entries []entry, key string) *entry {
 
 // underlay gives a mapping with what it lacks from defaults: mappings are
 // merged key by key, lists and values stay as they are.
-func (l *loader) underlay(node, defaults *yaml.Node, path string) *yaml.Node {
+func (l *loader) underlay(node, defaults *yaml.Node, path string, depth int) *yaml.Node {
+	if l.tooDeep(node, path, depth) {
+		return node
+	}
 	merged := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: node.Line, Column: node.Column}
 	own := l.entries(node, path)
 	under := l.entries(defaults, path)
 	for _, e := range own {
 		if d := find(under, e.key.Value); d != nil && e.value.Kind == yaml.MappingNode && d.value.Kind == yaml.MappingNode {
-			e.value = l.underlay(e.value, d.value, join(path, e.key.Value))
+			e.value = l.underlay(e.value, d.value, join(path, e.key.Value), depth+1)
 		}
 		merged.Content = append(merged.Content, e.key, e.value)
 	}

@@ -184,8 +184,8 @@ func TestDiff(t *testing.T) {
 		"vcpus, memory, autostart and protection differ": {
 			host(images, ready()), wish(desire(func(s *Spawn) { s.VCPUs, s.Memory, s.Autostart, s.Protect = 2, 2<<30, true, true })), policy,
 			[]string{"~ spawn web: vcpus 1 → 2, memory 1GiB → 2GiB, autostart no → yes, protect no → yes (from its next restart on)"}},
-		"it is off": {host(images, ready(stopped)), wish(web()), policy, []string{"~ spawn web: state stopped → running"}},
-		"it should be off": {host(images, ready()), wish(desire(stopped)), policy, []string{"~ spawn web: state running → stopped"}},
+		"it is off":         {host(images, ready(stopped)), wish(web()), policy, []string{"~ spawn web: state stopped → running"}},
+		"it should be off":  {host(images, ready()), wish(desire(stopped)), policy, []string{"~ spawn web: state running → stopped"}},
 		"any state will do": {host(images, ready(stopped)), wish(desire(func(s *Spawn) { s.Power = Any })), policy, []string{}},
 		"its seed is gone": {without("tiny.web.seed.iso", host(images, ready())), wish(web()), policy,
 			[]string{"~ spawn web: seed missing → written"}},

@@ -1,0 +1,130 @@
+package plan
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pcloud-apply/inventory"
+)
+
+func lab(spawns map[string]inventory.Spawn) *inventory.Inventory {
+	return &inventory.Inventory{
+		Name:  "lab",
+		Hosts: map[string]inventory.Host{"local": {Pool: "default"}},
+		Images: map[string]inventory.Image{
+			"tiny": {Source: &inventory.Source{File: "/src", Content: "sha256:00"}},
+		},
+		Spawns: spawns,
+	}
+}
+
+func TestGroupsAreExpandedInNaturalOrder(t *testing.T) {
+	n := 11
+	state := Desired(lab(map[string]inventory.Spawn{
+		"web": {Image: "tiny", Host: "local", Count: &n}, "db": {Image: "tiny", Host: "local"},
+	}), "here")
+	var names []string
+	for _, s := range state.Spawns {
+		names = append(names, s.Name)
+	}
+	want := []string{"db", "web-1", "web-2", "web-3", "web-4", "web-5", "web-6", "web-7", "web-8", "web-9", "web-10", "web-11"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestDerivedMACsAreStableLocalAndDistinct(t *testing.T) {
+	// Changing this would give every guest of every user another address.
+	if got := deriveMAC("homelab", "web-1", 0); got != "02:aa:9d:8b:49:c0" {
+		t.Errorf("the MAC of homelab, web-1, 0 is %s", got)
+	}
+	shape, seen := regexp.MustCompile(`^02(:[0-9a-f]{2}){5}$`), map[string]bool{}
+	for i := range 100_000 {
+		mac := deriveMAC("lab", fmt.Sprintf("vm-%d", i/2), i%2)
+		if seen[mac] || !shape.MatchString(mac) {
+			t.Fatalf("%s for the %dth card", mac, i)
+		}
+		seen[mac] = true
+	}
+}
+
+func TestTheHashFollowsTheDefinitionAndNothingElse(t *testing.T) {
+	base := inventory.Image{Source: &inventory.Source{File: "/a", Content: "sha256:00"}}
+	moved := inventory.Image{Source: &inventory.Source{File: "/b", Content: "sha256:00"}, At: inventory.Position{Line: 7}}
+	content := inventory.Image{Source: &inventory.Source{File: "/a", Content: "sha256:01"}}
+	disk := inventory.Image{Source: base.Source, Disk: 1 << 30}
+	hash := imageHash("lab", "tiny", base)
+	if !regexp.MustCompile(`^[0-9a-f]{12}$`).MatchString(hash) {
+		t.Errorf("hash %q", hash)
+	}
+	if got := imageHash("lab", "tiny", moved); got != hash {
+		t.Error("another path or place of the same content changes the hash")
+	}
+	for name, got := range map[string]string{
+		"content": imageHash("lab", "tiny", content), "disk": imageHash("lab", "tiny", disk),
+		"image": imageHash("lab", "other", base), "inventory": imageHash("home", "tiny", base),
+	} {
+		if got == hash {
+			t.Errorf("another %s gives the same hash", name)
+		}
+	}
+}
+
+func TestAnImageGoesToTheHostsOfItsSpawns(t *testing.T) {
+	inv := lab(map[string]inventory.Spawn{"a": {Image: "tiny", Host: "one"}})
+	inv.Hosts = map[string]inventory.Host{"one": {}, "two": {}}
+	inv.Images["spare"] = inventory.Image{Source: &inventory.Source{Content: "sha256:02"}}
+	var got []string
+	for _, g := range Desired(inv, "here").Images {
+		got = append(got, g.Host+"/"+g.Image)
+	}
+	if diff := cmp.Diff([]string{"one/spare", "one/tiny", "two/spare"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSeedHashCoversEveryInput(t *testing.T) {
+	seeds := []Seed{
+		{}, {Hostname: "a"}, {User: "a"}, {Keys: []string{"a"}}, {Keys: []string{"a", "b"}},
+		{UserData: []byte("a")}, {NetworkConfig: []byte("a")},
+	}
+	seen := map[string]int{}
+	for i, s := range seeds {
+		if j, ok := seen[s.Hash()]; ok {
+			t.Errorf("seeds %d and %d have the same hash", j, i)
+		}
+		seen[s.Hash()] = i
+	}
+}
+
+func TestBytesAreExact(t *testing.T) {
+	for n, want := range map[int64]string{0: "0B", 1 << 30: "1GiB", 96 << 20: "96MiB", 1<<30 + 1024: "1048577KiB", 1<<30 + 1: "1073741825B"} {
+		if got := Bytes(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestOverview(t *testing.T) {
+	missing := desire(func(s *Spawn) { s.Name, s.Domain = "new", "tiny.new" })
+	broken := ready(func(s *Spawn) {
+		s.Name, s.Domain, s.UUID, s.Root = "bad", "tiny.bad", "u-bad", folder+"/tiny.bad.qcow2"
+	})
+	half := ready(func(s *Spawn) { s.Name, s.Domain, s.UUID, s.Phase = "half", "tiny.half", "u-half", Creating })
+	actual := host([]Generation{golden(current)}, ready(), broken, half)
+	delete(actual.Volumes, VolumeKey{"local", "tiny.bad.qcow2"})
+	got := map[string]string{}
+	for _, s := range Overview(actual, wish(web(), missing)) {
+		got[s.Spawn.Name] = fmt.Sprintf("%s %q %v %v", s.State, s.Disk, s.Current, s.Declared)
+	}
+	want := map[string]string{
+		"web": `running "overlay" true true`, "new": `missing "" false true`,
+		"bad": `damaged "" false false`, "half": `half-made "" false false`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
