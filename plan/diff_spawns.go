@@ -266,11 +266,14 @@ func powerChanges(want, have Spawn) []Change {
 // updateReason lists the changes and says which of them a running spawn shows
 // only after a restart.
 func updateReason(changes []Change, have Spawn) string {
-	waits := have.Power == Running && slices.ContainsFunc(changes, Change.needsRestart)
-	if !waits {
-		return joinChanges(changes)
+	texts := make([]string, len(changes))
+	for i, change := range changes {
+		texts[i] = change.String()
+		if have.Power == Running && change.needsRestart() {
+			texts[i] += " (from its next restart on)"
+		}
 	}
-	return joinChanges(changes) + " (from its next restart on)"
+	return strings.Join(texts, ", ")
 }
 
 func (c Change) needsRestart() bool { return c.Field == VCPUsField || c.Field == MemoryField }

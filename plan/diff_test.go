@@ -183,7 +183,7 @@ func TestDiff(t *testing.T) {
 			[]string{"! spawn web: it has no domain, but its disk /pool/tiny.web.qcow2 exists and cannot be taken up: domain renamed uses it"}},
 		"vcpus, memory, autostart and protection differ": {
 			host(images, ready()), wish(desire(func(s *Spawn) { s.VCPUs, s.Memory, s.Autostart, s.Protect = 2, 2<<30, true, true })), policy,
-			[]string{"~ spawn web: vcpus 1 → 2, memory 1GiB → 2GiB, autostart no → yes, protect no → yes (from its next restart on)"}},
+			[]string{"~ spawn web: vcpus 1 → 2 (from its next restart on), memory 1GiB → 2GiB (from its next restart on), autostart no → yes, protect no → yes"}},
 		"it is off":         {host(images, ready(stopped)), wish(web()), policy, []string{"~ spawn web: state stopped → running"}},
 		"it should be off":  {host(images, ready()), wish(desire(stopped)), policy, []string{"~ spawn web: state running → stopped"}},
 		"any state will do": {host(images, ready(stopped)), wish(desire(func(s *Spawn) { s.Power = Any })), policy, []string{}},

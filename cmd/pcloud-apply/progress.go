@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"pcloud-apply/apply"
 	"pcloud-apply/plan"
@@ -70,7 +69,6 @@ type live struct {
 	writer   progress.Writer
 	trackers map[int]*progress.Tracker
 	drawn    chan struct{}
-	width    int
 }
 
 func newLive(s *session, t *terminal) *live {
@@ -80,11 +78,12 @@ func newLive(s *session, t *terminal) *live {
 	writer.SetMessageLength(max(t.width()-20, 20))
 	writer.SetStyle(progress.StyleDefault)
 	writer.Style().Visibility = progress.StyleVisibility{Time: true}
-	writer.Style().Options.Separator = ""
+	writer.Style().Options.Separator, writer.Style().Options.DoneString, writer.Style().Options.ErrorString = "", "", ""
+	writer.SetTrackerPosition(progress.PositionRight)
 	writer.Style().Options.TimeDonePrecision = 100 * time.Millisecond
 	writer.Style().Options.TimeInProgressPrecision = 100 * time.Millisecond
 	writer.SetTrackerLength(1)
-	l := &live{session: s, writer: writer, trackers: map[int]*progress.Tracker{}, drawn: make(chan struct{}), width: t.width() - 20}
+	l := &live{session: s, writer: writer, trackers: map[int]*progress.Tracker{}, drawn: make(chan struct{})}
 	go func() {
 		defer close(l.drawn)
 		writer.Render()
@@ -94,7 +93,8 @@ func newLive(s *session, t *terminal) *live {
 
 func (l *live) event(e apply.Event) {
 	name := l.session.label(e.Action.Host, e.Action.Name())
-	head := fmt.Sprintf("%s %s %s", e.Action.Verb.Symbol(), e.Action.Kind(), name)
+	symbol := e.Action.Verb.Symbol()
+	head := symbolColors[symbol].Sprintf("%s %-5s %s", symbol, e.Action.Kind(), name)
 	tracker := l.trackers[e.Index]
 	switch e.Status {
 	case apply.Started:
@@ -102,17 +102,15 @@ func (l *live) event(e apply.Event) {
 		l.trackers[e.Index] = tracker
 		l.writer.AppendTracker(tracker)
 	case apply.Stepped:
-		tracker.UpdateMessage(l.cut(head + "  " + e.Step))
+		tracker.UpdateMessage(head + "  " + e.Step)
 	case apply.Succeeded:
-		tracker.UpdateMessage(l.cut(head + "  " + e.Detail))
+		tracker.UpdateMessage(head + "  " + e.Detail)
 		tracker.MarkAsDone()
 	case apply.Failed:
-		tracker.UpdateMessage(l.cut(text.FgHiRed.Sprint("! "+string(e.Action.Kind())+" "+name) + "  failed"))
+		tracker.UpdateMessage(symbolColors["!"].Sprintf("! %-5s %s  failed", e.Action.Kind(), name))
 		tracker.MarkAsErrored()
 	}
 }
-
-func (l *live) cut(message string) string { return text.Trim(message, l.width) }
 
 // end draws the last state and gives the terminal back.
 func (l *live) end() {

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	lv "libvirt.org/go/libvirt"
 )
@@ -27,7 +28,7 @@ func (h *Host) KVM(ctx context.Context) string {
 		case "kvm":
 		default:
 			if err := h.proveKVM(ctx); err != nil {
-				h.noKVM = err.Error()
+				h.noKVM, _, _ = strings.Cut(err.Error(), "\n") // QEMU goes on for lines
 			}
 		}
 	})

@@ -45,7 +45,6 @@ type Host struct {
 	opened []*connection
 
 	accelerator sync.Once
-	kvm         bool
 	noKVM       string // why KVM is not used
 
 	leaseQuery singleflight.Group
@@ -80,7 +79,7 @@ func (h *Host) connect() (*connection, error) {
 	}
 	connect, err := open(h.URI)
 	if err != nil {
-		return nil, connectError(h.URI, err)
+		return nil, connectError(h.URI, plain(err))
 	}
 	pool, err := connect.LookupStoragePoolByName(h.Pool)
 	if err != nil {
@@ -102,7 +101,7 @@ func connectError(uri string, err error) error {
 
 func poolError(uri, pool string, err error) error {
 	if !errors.Is(err, lv.ERR_NO_STORAGE_POOL) {
-		return fmt.Errorf("look up pool %s: %w", pool, err)
+		return fmt.Errorf("look up pool %s: %w", pool, plain(err))
 	}
 	return fmt.Errorf("%s has no pool %s. To make it:\n"+
 		"  virsh -c %s pool-define-as %s dir --target /var/lib/libvirt/images\n"+
@@ -146,7 +145,7 @@ func (h *Host) call(ctx context.Context, f func(*connection) error) error {
 		return err
 	}
 	defer func() { h.slots <- c }()
-	return f(c)
+	return plain(f(c))
 }
 
 func (h *Host) acquire(ctx context.Context) (*connection, error) {
