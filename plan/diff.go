@@ -118,7 +118,7 @@ func (d *differ) guard() {
 		return
 	}
 	if lost := d.readyDestroys(); lost > d.policy.MaxDestroy {
-		d.refuseAll("it would destroy %d ready spawns, and policy.max_destroy is %d: raise it in the inventory, "+
+		d.refuseAll("it would destroy more ready spawns (%d) than policy.max_destroy allows (%d): raise it in the inventory, "+
 			"or destroy by name: pcloud-apply destroy NAME…", lost, d.policy.MaxDestroy)
 	}
 	if len(d.desired.Spawns) == 0 && len(d.actual.Spawns) > 0 && !d.policy.AllowEmpty {

@@ -256,7 +256,7 @@ func TestDiff(t *testing.T) {
 			[]string{"! spawn web: it is not destroyed: it is not known who else uses its disks: image y"}},
 		"the destroy budget": {
 			host(images, ready(), ready(func(s *Spawn) { s.Name, s.Domain, s.Root = "b", "tiny.b", "/pool/tiny.b.qcow2" })), wish(), Policy{MaxDestroy: 1, AllowEmpty: true},
-			[]string{"- spawn web", "- spawn b", "!!  : it would destroy 2 ready spawns, and policy.max_destroy is 1"}},
+			[]string{"- spawn web", "- spawn b", "!!  : it would destroy more ready spawns (2) than policy.max_destroy allows (1)"}},
 		"an empty inventory": {host(images, ready()), wish(), policy,
 			[]string{"- spawn web", "!!  : the inventory has no spawns, but 1 of its spawns exist"}},
 		"only one of them": {

@@ -205,7 +205,7 @@ func TestTheDestroyBudgetStopsTheWholeRun(t *testing.T) {
 	w.inventory(policy + tinyImage + "spawns: {web: {count: 3, state: stopped}}\n")
 	w.converged()
 	w.inventory(policy + tinyImage + "spawns: {web: {count: 1, state: stopped}, new: {state: stopped}}\n")
-	w.expect(4, "plan").wants(t, "would destroy 2 ready spawns", "policy.max_destroy is 1")
+	w.expect(4, "plan").wants(t, "it would destroy more ready spawns (2) than policy.max_destroy allows (1)")
 	w.expect(4, "apply")
 	if list := w.virsh("list", "--all", "--name"); strings.Contains(list, "tiny.new") || !strings.Contains(list, "tiny.web-3") {
 		t.Errorf("something was done:\n%s", list)
