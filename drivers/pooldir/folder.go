@@ -33,6 +33,9 @@ type Folder struct {
 
 func (f *Folder) path(name string) string { return filepath.Join(f.Path, name) }
 
+// errNotRegular is returned for what is not a regular file: we make no other.
+var errNotRegular = errors.New("not a regular file")
+
 // stat looks at a file that must be a regular one.
 func (f *Folder) stat(name string) (os.FileInfo, error) {
 	info, err := os.Lstat(f.path(name))
@@ -40,7 +43,7 @@ func (f *Folder) stat(name string) (os.FileInfo, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", f.path(name))
+		return nil, fmt.Errorf("%s: %w", f.path(name), errNotRegular)
 	}
 	return info, nil
 }

@@ -42,6 +42,9 @@ var errForeign = errors.New("not a manifest of this inventory")
 // readManifest reads the manifest of the generation.
 func (f *Folder) readManifest(g plan.Generation) (manifest, error) {
 	file, err := f.open(g.Manifest())
+	if errors.Is(err, errNotRegular) {
+		return manifest{}, errForeign
+	}
 	if err != nil {
 		return manifest{}, err
 	}

@@ -114,8 +114,8 @@ func (f *Folder) write(name string, content []byte, mode os.FileMode) (err error
 // dead tells whether a temporary file has no living writer.
 func (f *Folder) dead(name string) (bool, error) {
 	file, err := f.open(name)
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNotRegular) {
+		return false, nil // gone, or not made by us
 	}
 	if err != nil {
 		return false, err
