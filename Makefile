@@ -7,7 +7,6 @@ export PATH := $(PATH):/usr/local/go/bin:/usr/lib/go/bin
 TAGS := libvirt_dlopen,libvirt_without_lxc,libvirt_without_qemu
 RELEASE := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w $(if $(RELEASE),-X main.release=$(RELEASE))
-GO_FILES = $(shell git ls-files --cached --others --exclude-standard '*.go')
 DEMO := .cache/demo
 PURE := ./inventory/... ./plan/... ./apply/...
 
@@ -26,6 +25,7 @@ unit:
 
 pure: ## the packages that must not need cgo
 	CGO_ENABLED=0 go test $(PURE)
+	CGO_ENABLED=0 go test ./plan -run 'Converges|Touches|Budget|Depends' -rapid.checks=5000
 
 e2e: build tiny-guest ## on private libvirtds with booting guests
 	go test -race -count=1 -timeout 30m -tags $(TAGS) ./test/...
@@ -38,7 +38,7 @@ tiny-guest: .cache/tiny.qcow2
 	scripts/tiny-guest $@
 
 lint: bin/staticcheck
-	test -z "$$(gofmt -l $(GO_FILES))" || { gofmt -d $(GO_FILES); exit 1; }
+	@bad=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); test -z "$$bad" || { echo "not gofmt-ed: $$bad"; exit 1; }
 	go vet -tags $(TAGS) ./...
 	go vet -tags $(TAGS),failpoint ./cmd/...
 	bin/staticcheck -tags $(TAGS) ./...

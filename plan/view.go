@@ -64,22 +64,6 @@ func (v *view) volume(host, name string) (Volume, bool) {
 // root is the spawn's own root volume.
 func (v *view) root(s Spawn) (Volume, bool) { return v.volume(s.Host, s.Volume()) }
 
-// backing is the golden image that an actual spawn's root volume is an overlay
-// of; ok is false when the volume stands alone or is not there. An image that
-// is no longer there is returned with Complete unset.
-func (v *view) backing(s Spawn) (Generation, bool) {
-	root, ok := v.root(s)
-	if !ok || root.Backing == "" {
-		return Generation{}, false
-	}
-	for _, g := range v.actual.Images {
-		if g.Host == s.Host && v.path(s.Host, g.File()) == root.Backing {
-			return g, true
-		}
-	}
-	return Generation{Host: s.Host, Image: s.Image, Hash: s.Generation}, true
-}
-
 // dependants are this inventory's spawns that need the golden image: overlays
 // of it, and half-made ones that will be.
 func (v *view) dependants(g Generation) []Spawn {

@@ -12,7 +12,6 @@ import (
 // line is one object of a printed plan or report.
 type line struct {
 	symbol string
-	color  text.Color
 	kind   string
 	name   string
 	text   string

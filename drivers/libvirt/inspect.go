@@ -139,13 +139,14 @@ func (h *Host) read(ctx context.Context, domain *lv.Domain, flags lv.DomainXMLFl
 
 // strangeness says why a foreign domain looks like a spawn.
 func (d definition) strangeness() string {
-	for _, m := range d.Metadata.Marks {
-		if m.UUID != d.UUID {
-			return fmt.Sprintf(" (it carries a copy of the mark of spawn %s: a clone of it?)", m.Name)
-		}
-		return fmt.Sprintf(" (it is spawn %s of inventory %s)", m.Name, m.Inventory)
+	if len(d.Metadata.Marks) == 0 {
+		return ""
 	}
-	return ""
+	m := d.Metadata.Marks[0]
+	if m.UUID != d.UUID {
+		return fmt.Sprintf(" (it carries a copy of the mark of spawn %s: a clone of it?)", m.Name)
+	}
+	return fmt.Sprintf(" (it is spawn %s of inventory %s)", m.Name, m.Inventory)
 }
 
 func (d definition) refuseNewer(inventory string) error {
