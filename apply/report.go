@@ -101,7 +101,7 @@ func (r *Report) Err() error {
 func oneALine(errs []error) string {
 	lines := make([]string, len(errs))
 	for i, err := range errs {
-		lines[i] = err.Error()
+		lines[i] = strings.Join(strings.Fields(err.Error()), " ") // a tool's output must not tear it apart
 	}
 	return strings.Join(lines, "\n")
 }

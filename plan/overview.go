@@ -5,7 +5,7 @@ import "slices"
 // Standing is where one spawn stands.
 type Standing struct {
 	Spawn    Spawn  // actual; for a missing one, desired
-	State    string // running, stopped, missing, half-made, half-destroyed or damaged
+	State    string // running, stopped, missing, unknown, half-made, half-destroyed or damaged
 	Problem  string // of a damaged one
 	Disk     string // overlay, standalone, or "" when there is none
 	Used     int64  // bytes on disk of all its volumes
@@ -22,7 +22,7 @@ func Overview(actual, desired State) []Standing {
 	for _, want := range desired.Spawns {
 		declared[want.key()] = want
 		if _, ok := d.have[want.key()]; !ok {
-			standings = append(standings, Standing{Spawn: want, State: "missing", Declared: true})
+			standings = append(standings, Standing{Spawn: want, State: d.absence(want), Declared: true})
 		}
 	}
 	for _, have := range actual.Spawns {
@@ -34,6 +34,14 @@ func Overview(actual, desired State) []Standing {
 	}
 	slices.SortStableFunc(standings, func(a, b Standing) int { return compareSpawns(a.Spawn, b.Spawn) })
 	return standings
+}
+
+// absence is what it means that a spawn was not seen.
+func (d *differ) absence(want Spawn) string {
+	if d.actual.Hosts[want.Host].Unreadable != "" {
+		return "unknown"
+	}
+	return "missing"
 }
 
 func (d *differ) standing(have Spawn) Standing {

@@ -64,7 +64,7 @@ func (s *session) performPlan(ctx context.Context, t *terminal, p plan.Plan) err
 		return err
 	}
 	if err := refusedWhole(p); err != nil {
-		return err
+		return s.showRefused(t, p, err)
 	}
 	if yes, err := s.agreed(t, p); err != nil || !yes {
 		return err
@@ -149,18 +149,17 @@ func (i images) Check(ctx context.Context, g plan.Generation) (apply.Golden, err
 	return apply.Golden(golden), err
 }
 
-// reportCode is the exit code of a run: refusals win over failures.
+// reportCode is the exit code of a run, with what failed: refusals win over
+// failures, and an interruption over both.
 func reportCode(p plan.Plan, report *apply.Report) error {
 	code := planCode(p)
 	switch {
 	case report.Interrupted():
-		return &exitError{code: exitInterrupted}
-	case code == exitRefused:
-		return &exitError{code: code}
-	case !report.Complete():
-		return &exitError{code: exitFailed}
-	case code != exitDone:
-		return &exitError{code: code}
+		code = exitInterrupted
+	case code != exitRefused && !report.Complete():
+		code = exitFailed
+	case code == exitDone:
+		return nil
 	}
-	return nil
+	return &exitError{code, report.Err()}
 }

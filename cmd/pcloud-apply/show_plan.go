@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -39,6 +40,14 @@ func (t *terminal) showPlan(s *session, p plan.Plan) error {
 		return err
 	}
 	return t.printf("%s%s\n", gap(lines), s.summary(p))
+}
+
+// showRefused is for a run that is not begun; its plan has been shown as text.
+func (s *session) showRefused(t *terminal, p plan.Plan, err error) error {
+	if s.options.output == "json" {
+		return errors.Join(t.json(planView(p)), err)
+	}
+	return err
 }
 
 // gap sets the summary apart from what stands above it.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,7 +21,8 @@ func (s *session) showBefore(t *terminal, p plan.Plan) error {
 	return t.lines(s.refusalLines(p.Refused))
 }
 
-// showReport prints what failed and was skipped, and a summary.
+// showReport prints what was not begun, and a summary. What failed is the
+// error of the run and goes to stderr.
 func (s *session) showReport(t *terminal, p plan.Plan, report *apply.Report) error {
 	if s.options.output == "json" {
 		return t.json(reportView(p, report))
@@ -32,8 +32,8 @@ func (s *session) showReport(t *terminal, p plan.Plan, report *apply.Report) err
 	}
 	var lines []line
 	for _, result := range report.Results {
-		if result.Err != nil {
-			lines = append(lines, s.failureLine(result))
+		if result.Status == apply.Skipped {
+			lines = append(lines, s.skippedLine(result))
 		}
 	}
 	if err := t.lines(lines); err != nil {
@@ -42,24 +42,12 @@ func (s *session) showReport(t *terminal, p plan.Plan, report *apply.Report) err
 	return t.printf("%s\n", doneText(report))
 }
 
-func (s *session) failureLine(result apply.Result) line {
+func (s *session) skippedLine(result apply.Result) line {
 	a := result.Action
-	l := line{symbol: "!", kind: string(a.Kind()), name: s.label(a.Host, a.Name())}
-	var dependency *apply.DependencyError
-	switch {
-	case result.Status == apply.Failed:
-		l.text = fmt.Sprintf("%s failed: %s", a.Verb, oneLine(result.Err))
-	case errors.As(result.Err, &dependency):
-		l.text = fmt.Sprintf("%s skipped: %s", a.Verb, dependency)
-	default:
-		l.text = fmt.Sprintf("%s not begun: %s", a.Verb, oneLine(result.Err))
+	return line{
+		symbol: "!", kind: string(a.Kind()), name: s.label(a.Host, a.Name()),
+		text: fmt.Sprintf("%s not begun: %v", a.Verb, result.Err),
 	}
-	return l
-}
-
-// oneLine keeps a tool's output from tearing the report apart.
-func oneLine(err error) string {
-	return strings.Join(strings.Fields(err.Error()), " ")
 }
 
 func doneText(report *apply.Report) string {

@@ -3,7 +3,9 @@ package libvirt
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	lv "libvirt.org/go/libvirt"
@@ -36,7 +38,7 @@ func scanDomains(c *connection, s *scan) error {
 	}
 	defer free(domains)
 	for i := range domains {
-		if err := scanDomain(&domains[i], s); err != nil {
+		if err := scanDomain(&domains[i], s); err != nil && !errors.Is(err, lv.ERR_NO_DOMAIN) { // gone by now
 			s.unknown("a domain: %v", err)
 		}
 	}
@@ -162,7 +164,7 @@ func absolutePaths(text string) ([]string, error) {
 		token, err := decoder.RawToken()
 		switch t := token.(type) {
 		case nil:
-			if err.Error() == "EOF" {
+			if errors.Is(err, io.EOF) {
 				err = nil
 			}
 			return paths, err

@@ -105,14 +105,12 @@ func TestSourceTakesRawAndQCOW2(t *testing.T) {
 
 func TestSourceRefuses(t *testing.T) {
 	base := create(t, "-f", "qcow2")
-	luks := []string{"-f", "qcow2", "--object", "secret,id=k,data=x", "-o", "encrypt.format=luks,encrypt.key-secret=k,encrypt.iter-time=10"}
 	for name, c := range map[string]struct {
 		args []string
 		want string
 	}{
 		"backing file": {[]string{"-f", "qcow2", "-b", base, "-F", "qcow2"}, "backing file"},
 		"data file":    {[]string{"-f", "qcow2", "-o", "data_file=" + filepath.Join(t.TempDir(), "d")}, "another file"},
-		"encrypted":    {luks, "encrypted"},
 		"vmdk":         {[]string{"-f", "vmdk"}, "VMDK"},
 		"vmdk, flat":   {[]string{"-f", "vmdk", "-o", "subformat=monolithicFlat"}, "VMDK"},
 		"vdi":          {[]string{"-f", "vdi"}, "VDI"},
@@ -129,6 +127,22 @@ func TestSourceRefuses(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+func TestSourceRefusesFlagsOfTheHeader(t *testing.T) {
+	plain := read(t, create(t, "-f", "qcow2"))
+	for want, change := range map[string]func([]byte){
+		"encrypted": func(h []byte) { binary.BigEndian.PutUint32(h[32:], 2) }, // crypt_method
+		"corrupt":   func(h []byte) { h[79] |= 2 },
+		"not known": func(h []byte) { h[72] |= 0x80 },
+		"no disk's": func(h []byte) { binary.BigEndian.PutUint64(h[24:], 0) },
+	} {
+		text := bytes.Clone(plain)
+		change(text)
+		if _, err := Source(bytes.NewReader(text), int64(len(text))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
 	}
 }
 

@@ -82,6 +82,8 @@ func TestInterruptedInOrder(t *testing.T) {
 	cmd := w.command(nil, program, "apply", "-v")
 	out, err := cmd.StdoutPipe()
 	w.must(err)
+	var errOut strings.Builder
+	cmd.Stderr = &errOut
 	w.must(cmd.Start())
 	seen := readUntil(t, out, "waiting for ssh")
 	w.must(cmd.Process.Signal(syscall.SIGINT))
@@ -90,8 +92,8 @@ func TestInterruptedInOrder(t *testing.T) {
 	if cmd.ProcessState.ExitCode() != 130 {
 		t.Errorf("%v\n%s%s", err, seen, rest)
 	}
-	if !strings.Contains(rest, "interrupted") {
-		t.Errorf("nothing tells that it was interrupted:\n%s", rest)
+	if !strings.Contains(errOut.String(), "spawn web: wait for ssh: interrupted") {
+		t.Errorf("nothing tells that it was interrupted:\n%s%s", rest, errOut.String())
 	}
 	w.settled()
 }

@@ -145,6 +145,6 @@ func TestAnUnchangedImageCostsNothing(t *testing.T) {
 func TestAWaitIsBoundedAndExplained(t *testing.T) {
 	w := begin(t)
 	w.inventory(tinyImage + "spawns: {web: {networks: [{network: default}], wait: {for: ip, timeout: 1s}}}\n")
-	w.expect(3, "apply").wants(t, "! spawn web", "no DHCP lease for 02:", "within 1s", "virsh console tiny.web")
+	w.expect(3, "apply").wants(t, "spawn web: wait for ip: no DHCP lease for 02:", "within 1s", "virsh console tiny.web")
 	w.settled()
 }

@@ -180,7 +180,7 @@ func TestAHostileImageIsRefused(t *testing.T) {
 	w.must(os.WriteFile(w.path("secret"), []byte(strings.Repeat("secret\n", 100000)), 0o600))
 	w.shell("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", w.path("secret"), w.path("evil.qcow2"))
 	w.inventory("images: {evil: {source: {file: evil.qcow2}}}\nspawns: {web: {image: evil, state: stopped}}\n")
-	w.expect(3, "apply").wants(t, "! image evil", "backing file")
+	w.expect(3, "apply").wants(t, "image evil: publish: ", "backing file", "! spawn web", "not begun")
 	if left, _ := filepath.Glob(w.pool(".pcloud-*")); len(left) > 0 {
 		t.Errorf("left in the pool: %v", left)
 	}
