@@ -19,26 +19,23 @@ func newIP(o *options, t *terminal) *cobra.Command {
 }
 
 func runIP(ctx context.Context, o *options, t *terminal, name string) error {
-	s, err := openSession(o, true)
-	if err != nil {
-		return err
-	}
-	defer s.close(t)
-	actual, err := s.observe(ctx)
-	if err != nil {
-		return err
-	}
-	chosen, err := s.names([]string{name}, actual)
-	if err != nil {
-		return err
-	}
-	addresses, err := s.addresses(ctx, actual, chosen)
-	if err != nil {
-		return err
-	}
-	if o.output == "json" {
-		return t.json(map[string]any{"format": unstable, "name": name, "addresses": addresses})
-	}
+	return look(ctx, o, t, func(s *session, actual plan.State) error {
+		chosen, err := s.names([]string{name}, actual)
+		if err != nil {
+			return err
+		}
+		addresses, err := s.addresses(ctx, actual, chosen)
+		if err != nil {
+			return err
+		}
+		if o.output == "json" {
+			return t.json(map[string]any{"format": unstable, "name": name, "addresses": addresses})
+		}
+		return t.showAddresses(name, addresses)
+	})
+}
+
+func (t *terminal) showAddresses(name string, addresses []string) error {
 	for _, address := range addresses {
 		if err := t.printf("%s\n", address); err != nil {
 			return err

@@ -37,23 +37,16 @@ type spawnStatus struct {
 }
 
 func runStatus(ctx context.Context, o *options, t *terminal) error {
-	s, err := openSession(o, true)
-	if err != nil {
-		return err
-	}
-	defer s.close(t)
-	actual, err := s.observe(ctx)
-	if err != nil {
-		return err
-	}
-	rows, err := s.status(ctx, actual)
-	if err != nil {
-		return err
-	}
-	if o.output == "json" {
-		return t.json(map[string]any{"format": unstable, "inventory": s.inventory.Name, "spawns": rows})
-	}
-	return s.showStatus(t, rows)
+	return look(ctx, o, t, func(s *session, actual plan.State) error {
+		rows, err := s.status(ctx, actual)
+		if err != nil {
+			return err
+		}
+		if o.output == "json" {
+			return t.json(map[string]any{"format": unstable, "inventory": s.inventory.Name, "spawns": rows})
+		}
+		return s.showStatus(t, rows)
+	})
 }
 
 // status has a row for each spawn that exists or is declared.
