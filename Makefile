@@ -28,7 +28,7 @@ pure: ## the packages that must not need cgo
 	CGO_ENABLED=0 go test ./plan -run 'Converges|Touches|Budget|Depends' -rapid.checks=5000
 
 e2e: build tiny-guest ## on private libvirtds with booting guests
-	go test -race -count=1 -timeout 30m -tags $(TAGS) ./test/...
+	go test -race -count=1 -p 1 -timeout 30m -tags $(TAGS) ./test/...
 
 .PHONY: tiny-guest
 tiny-guest: .cache/tiny.qcow2

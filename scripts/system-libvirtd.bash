@@ -18,7 +18,8 @@ fail() {
 	exit 1
 }
 
-lv() { timeout 60 virsh -q -c "$uri" "$@"; }
+# Without a terminal of its own virsh does not ask for a polkit agent that is not there.
+lv() { timeout 60 setsid -w virsh -q -c "$uri" "$@"; }
 
 answers() { timeout 20 virsh -q -c "$uri" uri >/dev/null 2>&1; }
 
