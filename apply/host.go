@@ -92,6 +92,8 @@ type Host struct {
 	Domains   Domains
 	Power     Power
 	Volumes   Volumes
+	Blocks    Blocks
+	Overlays  Overlays
 	Images    Images
 	Files     Files
 	Addresses Addresses

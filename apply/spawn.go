@@ -19,6 +19,7 @@ func (h *Host) spawn(ctx context.Context, a plan.Action, tell func(string)) erro
 		steps = append(steps, step{"disk " + disk.Name, made.diskVolume(disk)})
 	}
 	steps = append(steps, step{"seed", made.seed})
+	steps = append(steps, h.growSteps(a, &made.spawn)...)
 	if len(a.Changes) > 0 {
 		steps = append(steps, step{"redefine", made.redefine(a.Changes)})
 	}
@@ -28,6 +29,9 @@ func (h *Host) spawn(ctx context.Context, a plan.Action, tell func(string)) erro
 	}
 	if a.Start {
 		steps = append(steps, step{"start", made.start})
+	}
+	if a.Pull {
+		steps = append(steps, h.pullStep(&made.spawn, tell))
 	}
 	return perform(ctx, steps, tell, made.left)
 }
@@ -134,7 +138,7 @@ func (h *Host) start(ctx context.Context, s plan.Spawn) error {
 func (m *making) left(string) string {
 	switch {
 	case m.ready:
-		return "It is made but not started: the next apply starts it"
+		return "It is made; the next apply goes on from there"
 	case m.spawn.UUID == "":
 		return "Nothing was made"
 	}

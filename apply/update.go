@@ -17,6 +17,7 @@ func (h *Host) update(ctx context.Context, a plan.Action, tell func(string)) err
 	if has(a, plan.VCPUsField, plan.MemoryField, plan.ProtectField, plan.OriginField, plan.SeedField) {
 		add("redefine", func(ctx context.Context) error { return h.Domains.Redefine(ctx, s, a.Changes) })
 	}
+	steps = append(steps, h.growSteps(a, &s)...)
 	if has(a, plan.AutostartField) {
 		add("autostart", func(ctx context.Context) error { return h.Power.SetAutostart(ctx, s, s.Autostart) })
 	}
@@ -26,6 +27,9 @@ func (h *Host) update(ctx context.Context, a plan.Action, tell func(string)) err
 	if a.Start {
 		add("check image", func(ctx context.Context) error { return h.checkBacking(ctx, s) })
 		add("start", func(ctx context.Context) error { return h.start(ctx, s) })
+	}
+	if a.Pull {
+		steps = append(steps, h.pullStep(&s, tell))
 	}
 	return perform(ctx, steps, tell, func(string) string {
 		return "What was changed before stays changed; the next apply goes on from there"

@@ -277,7 +277,7 @@ func TestWhatIsNotSupportedYetIsTold(t *testing.T) {
 	}
 	want := []string{
 		"hosts.h.uri", "images.a.bootstrap", "images.a.prepare", "images.b.install", "images.c.source.url",
-		"standalone", "uefi", "on_image_change", "on_cloud_init_change", "networks[0].ip", "wait.for",
+		"uefi", "on_image_change", "on_cloud_init_change", "networks[0].ip", "wait.for",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -31,7 +31,6 @@ func (l *loader) unsupported(inv *Inventory) faults {
 }
 
 func unsupportedSpawn(s Spawn, path string, add func(is bool, path, what string)) {
-	add(s.Standalone, path+".standalone", "consolidating a spawn")
 	add(s.UEFI, path+".uefi", "UEFI firmware")
 	add(s.OnImageChange != "keep", path+".on_image_change", "anything but keep")
 	add(s.OnCloudInitChange != "keep", path+".on_cloud_init_change", "anything but keep")

@@ -87,7 +87,7 @@ func desiredSpawn(inv *inventory.Inventory, name string, s inventory.Spawn) Spaw
 		Image: s.Image, Generation: imageHash(inv.Name, s.Image, inv.Images[s.Image]),
 		VCPUs: s.VCPUs, Memory: int64(s.Memory), Disk: int64(s.Disk),
 		Disks: desiredDisks(s.Disks), NICs: desiredNICs(inv.Name, name, s.Networks),
-		Autostart: s.Autostart, Protect: s.Protect, Power: Power(s.State),
+		Autostart: s.Autostart, Protect: s.Protect, Power: Power(s.State), Consolidate: s.Standalone,
 		Seed: Seed{
 			Hostname: name, User: s.CloudInit.User, Keys: s.SSHAuthorizedKeys,
 			UserData: s.CloudInit.UserData.Content, NetworkConfig: s.CloudInit.NetworkConfig.Content,

@@ -145,10 +145,10 @@ func (d *differ) kept(g Generation) bool {
 func (d *differ) keptByOwn(g Generation) bool {
 	made := map[objectKey]bool{}
 	for _, a := range d.plan.Actions {
-		if a.Verb != Create {
+		if a.Verb != Create && !a.Pull {
 			continue
 		}
-		if !a.Spawn.Standalone && generationKey(*a.Spawn) == g.key() {
+		if !a.Spawn.Standalone && !a.Pull && generationKey(*a.Spawn) == g.key() {
 			return true
 		}
 		made[a.Spawn.key()] = true
@@ -174,16 +174,17 @@ func (d *differ) keptByOthers(g Generation) bool {
 	return false
 }
 
-// others are the users of a file in the pool that this plan does not destroy.
+// others are the users of a file in the pool that need it after this plan:
+// neither destroyed by it nor consolidated.
 func (d *differ) others(host, file string, refs References) []User {
 	going := map[User]bool{}
 	for _, a := range d.plan.Actions {
-		if a.Verb != Destroy || a.Spawn == nil || a.Host != host {
+		if a.Spawn == nil || a.Host != host || a.Verb != Destroy && !a.Pull {
 			continue
 		}
 		going[User{"domain", a.Spawn.Domain}] = true
 		for _, volume := range a.Spawn.Volumes() {
-			going[User{"image", d.path(host, volume)}] = !slices.Contains(a.Keep, volume)
+			going[User{"image", d.path(host, volume)}] = a.Pull || !slices.Contains(a.Keep, volume)
 		}
 	}
 	var others []User

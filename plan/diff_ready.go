@@ -60,27 +60,10 @@ func (d *differ) missingDisk(have Spawn) string {
 
 // unsupported names a declared difference that this version cannot make.
 func (d *differ) unsupported(want, have Spawn) string {
-	root, _ := d.root(have)
-	switch {
-	case want.Disk > root.Size:
-		return fmt.Sprintf("growing its disk %s → %s", Bytes(root.Size), Bytes(want.Disk))
-	case diskNames(want) != diskNames(have):
+	if diskNames(want) != diskNames(have) {
 		return fmt.Sprintf("changing its disks (%s → %s)", diskNames(have), diskNames(want))
 	}
-	if problem := d.grownDisk(want, have); problem != "" {
-		return problem
-	}
 	return changedNIC(want, have)
-}
-
-func (d *differ) grownDisk(want, have Spawn) string {
-	for _, disk := range want.Disks {
-		volume, _ := d.volume(have.Host, have.DiskVolume(disk.Name))
-		if disk.Size > volume.Size {
-			return fmt.Sprintf("growing its disk %s %s → %s", disk.Name, Bytes(volume.Size), Bytes(disk.Size))
-		}
-	}
-	return ""
 }
 
 // changedNIC looks for every declared card; cards that somebody added are theirs.
@@ -97,18 +80,22 @@ func changedNIC(want, have Spawn) string {
 	return ""
 }
 
+// sizes are the declared sizes of the spawn's volumes; 0 means as it is.
+func sizes(want, have Spawn) []Growth {
+	list := []Growth{{have.Volume(), want.Disk}}
+	for _, disk := range want.Disks {
+		list = append(list, Growth{have.DiskVolume(disk.Name), disk.Size})
+	}
+	return list
+}
+
 // shrinks refuses the whole plan when a disk is declared smaller than it is.
 func (d *differ) shrinks(want, have Spawn) bool {
-	root, _ := d.root(have)
-	if want.Disk > 0 && want.Disk < root.Size {
-		d.refuseAll("spawn %s: its disk cannot shrink from %s to %s (%s)", want.Name, Bytes(root.Size), Bytes(want.Disk), want.At)
-		return true
-	}
-	for _, disk := range want.Disks {
-		volume, _ := d.volume(have.Host, have.DiskVolume(disk.Name))
-		if disk.Size < volume.Size {
+	for _, declared := range sizes(want, have) {
+		volume, ok := d.volume(have.Host, declared.Volume)
+		if ok && declared.Size > 0 && declared.Size < volume.Size {
 			d.refuseAll("spawn %s: its disk %s cannot shrink from %s to %s (%s)",
-				want.Name, disk.Name, Bytes(volume.Size), Bytes(disk.Size), want.At)
+				want.Name, declared.Volume, Bytes(volume.Size), Bytes(declared.Size), want.At)
 			return true
 		}
 	}
@@ -117,7 +104,9 @@ func (d *differ) shrinks(want, have Spawn) bool {
 
 // notes tells what differs and stays.
 func (d *differ) notes(want, have Spawn) {
-	if have.Image != want.Image || have.Generation != want.Generation {
+	root, _ := d.root(have)
+	behind := have.Image != want.Image || have.Generation != want.Generation
+	if behind && root.Backing != "" && !want.Consolidate {
 		d.noteSpawn(want, "stays on %s.golden-%s; the current generation is %s.golden-%s",
 			have.Image, have.Generation, want.Image, want.Generation)
 	}

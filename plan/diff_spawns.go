@@ -66,7 +66,11 @@ func (d *differ) newSpawn(want Spawn, keep []string, reason string) {
 		d.refuseSpawn(want, "%s", problem)
 		return
 	}
-	d.act(Action{Verb: Create, Host: want.Host, Spawn: &want, Keep: keep, Start: want.Power != Stopped, Reason: reason})
+	d.act(Action{
+		Verb: Create, Host: want.Host, Spawn: &want, Keep: keep,
+		Start: want.Power != Stopped, Pull: want.Consolidate && !want.Standalone, Reason: reason,
+		Grow: d.grownOf(want, keep),
+	})
 }
 
 // tooSmall says that a new disk would be smaller than its golden image, as far
@@ -100,6 +104,9 @@ func (d *differ) reattach(want Spawn, existing []string) {
 				"Move the file away to have the spawn made anew", d.path(want.Host, name), problem)
 			return
 		}
+	}
+	if d.shrinks(want, want) {
+		return
 	}
 	if root, ok := d.root(want); ok {
 		d.standOn(&want, root)
@@ -207,25 +214,26 @@ func (d *differ) readySpawn(want, have Spawn) {
 }
 
 func (d *differ) updateSpawn(want, have Spawn) {
-	changes := definedChanges(want, have)
-	if _, ok := d.volume(have.Host, have.SeedFile()); !ok {
-		changes = append(changes, Change{Field: SeedField, From: "missing", To: "written"})
-	}
-	if d.policy.TakeOver && have.Origin != d.desired.Origin {
-		changes = append(changes, Change{Field: OriginField, From: have.Origin, To: d.desired.Origin})
-	}
-	changes = append(changes, powerChanges(want, have)...)
-	if len(changes) == 0 {
-		return
-	}
 	updated := take(want, have)
 	root, _ := d.root(have)
 	d.standOn(&updated, root)
-	d.act(Action{
-		Verb: Update, Host: want.Host, Spawn: &updated, Changes: changes, Reason: updateReason(changes, have),
+	update := Action{
+		Verb: Update, Host: want.Host, Spawn: &updated, Changes: definedChanges(want, have),
 		Start: want.Power == Running && have.Power == Stopped,
 		Stop:  want.Power == Stopped && have.Power == Running,
-	})
+	}
+	if _, ok := d.volume(have.Host, have.SeedFile()); !ok {
+		update.Changes = append(update.Changes, Change{Field: SeedField, From: "missing", To: "written"})
+	}
+	if d.policy.TakeOver && have.Origin != d.desired.Origin {
+		update.Changes = append(update.Changes, Change{Field: OriginField, From: have.Origin, To: d.desired.Origin})
+	}
+	d.reshape(want, have, &update)
+	update.Changes = append(update.Changes, powerChanges(want, have)...)
+	if len(update.Changes) > 0 {
+		update.Reason = updateReason(update.Changes, have)
+		d.act(update)
+	}
 }
 
 // The fields that a change can name.
@@ -235,6 +243,8 @@ const (
 	AutostartField = "autostart"
 	ProtectField   = "protect"
 	StateField     = "state"
+	SizeField      = "size" // followed by the volume's name
+	DiskField      = "disk"
 	SeedField      = "seed"
 	OriginField    = "origin"
 	SealedField    = "sealed"

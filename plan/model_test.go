@@ -90,7 +90,7 @@ func (m *model) create(a Action, steps int) {
 		}
 		if root := (VolumeKey{s.Host, s.Volume()}); !slices.Contains(a.Keep, s.Volume()) {
 			g := Generation{Image: s.Image, Hash: s.Generation}
-			m.Volumes[root] = Volume{Size: 1 << 30, Backing: folder + "/" + g.File()}
+			m.Volumes[root] = Volume{Size: max(s.Disk, 1<<30), Backing: folder + "/" + g.File()}
 		}
 	}
 	if steps > 2 {
@@ -101,6 +101,9 @@ func (m *model) create(a Action, steps int) {
 		s.Power = Running
 	} else if power != Stopped || !a.Start {
 		s.Power = Stopped
+	}
+	if steps > 4 {
+		m.reshape(a)
 	}
 	if steps > 0 {
 		m.Spawns = append(m.Spawns, s)
@@ -121,6 +124,20 @@ func (m *model) update(a Action) {
 		if a.Stop {
 			s.Power = Stopped
 		}
+		m.reshape(a)
+	}
+}
+
+func (m *model) reshape(a Action) {
+	for _, g := range a.Grow {
+		v := m.Volumes[VolumeKey{a.Host, g.Volume}]
+		v.Size = g.Size
+		m.Volumes[VolumeKey{a.Host, g.Volume}] = v
+	}
+	if root := (VolumeKey{a.Host, a.Spawn.Volume()}); a.Pull {
+		v := m.Volumes[root]
+		v.Backing = ""
+		m.Volumes[root] = v
 	}
 }
 
@@ -206,6 +223,8 @@ func drawDesired(t *rapid.T) State {
 				s.Power = rapid.SampledFrom([]Power{Running, Stopped, Any}).Draw(t, "want power")
 				s.VCPUs = rapid.IntRange(1, 2).Draw(t, "want vcpus")
 				s.Protect = rapid.Bool().Draw(t, "want protect")
+				s.Consolidate = rapid.IntRange(0, 3).Draw(t, "want standalone") == 0
+				s.Disk = rapid.SampledFrom([]int64{0, 0, 1 << 30, 2 << 30}).Draw(t, "want disk")
 			}))
 		}
 	}

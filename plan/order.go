@@ -9,8 +9,8 @@ func needs(a, b Action) bool {
 	switch {
 	case uses(a, b.Image): // an image is built or mended before its spawns start from it
 		return b.Verb == Build || b.Verb == Update
-	case a.Image != nil && a.Verb == Destroy && b.Spawn != nil: // overlays go before their image
-		return b.Verb == Destroy
+	case a.Image != nil && a.Verb == Destroy && b.Spawn != nil: // overlays go, or stand alone, before their image goes
+		return b.Verb == Destroy || b.Pull
 	case a.Verb == Create && b.Spawn != nil && b.Verb == Destroy: // a name or an address is free before it is taken again
 		return a.Spawn.Name == b.Spawn.Name || sharesMAC(*a.Spawn, *b.Spawn)
 	}

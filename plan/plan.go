@@ -40,10 +40,18 @@ type Action struct {
 	Spawn   *Spawn      // spawn and update: desired, with Domain and UUID of the actual one; destroy: actual
 	File    string      // a leftover in the pool's folder
 	Changes []Change
-	Start   bool     // the spawn is started at the end
-	Stop    bool     // the spawn is stopped
 	Keep    []string // volumes that exist already and are taken as they are
+	Grow    []Growth // volumes that become larger
+	Start   bool     // the spawn is started
+	Stop    bool     // the spawn is stopped
+	Pull    bool     // at the end its root volume pulls its golden image's data in and stands alone
 	Reason  string   // why, for people
+}
+
+// Growth is a volume and the virtual size in bytes that it gets.
+type Growth struct {
+	Volume string
+	Size   int64
 }
 
 // Kind tells what kind of object the action is about.

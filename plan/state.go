@@ -122,10 +122,11 @@ type Spawn struct {
 
 	// Desired only.
 
-	Seed     Seed
-	Shutdown Shutdown
-	Wait     Wait
-	At       string // file:line:column of its declaration
+	Consolidate bool // its root volume must come to stand alone
+	Seed        Seed
+	Shutdown    Shutdown
+	Wait        Wait
+	At          string // file:line:column of its declaration
 
 	// Actual only.
 

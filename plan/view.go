@@ -127,7 +127,11 @@ func (v *view) anyStraySeed(host string) bool {
 // while nothing differs, which is what keeps an ordinary plan cheap.
 func NeedsReferences(actual, desired State, host string) bool {
 	v := newView(actual, desired)
-	return v.anyUnsettled(host) || v.anySuperseded(host) || v.anyStray(host)
+	return v.anyUnsettled(host) || v.anySuperseded(host) || v.anyStray(host) || v.anyReshaped(host)
+}
+
+func (v *view) anyReshaped(host string) bool {
+	return slices.ContainsFunc(v.desired.Spawns, func(s Spawn) bool { return s.Host == host && v.reshaped(s) })
 }
 
 func (v *view) anyUnsettled(host string) bool {

@@ -102,8 +102,8 @@ func (s *session) perform(ctx context.Context, t *terminal, p plan.Plan) *apply.
 	hosts := apply.Hosts{}
 	for name, h := range s.hosts {
 		hosts[name] = &apply.Host{
-			Domains: h, Power: h, Volumes: h, Addresses: h, Referrers: h,
-			Images: images{h.folder}, Files: h.folder, Folder: h.Folder,
+			Domains: h, Power: h, Volumes: h, Blocks: h, Addresses: h, Referrers: h,
+			Images: images{h.folder}, Overlays: h.folder, Files: h.folder, Folder: h.Folder,
 		}
 	}
 	show := s.progress(t, p)

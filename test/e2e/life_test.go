@@ -14,6 +14,7 @@ spawns:
   db:
     wait: {for: ssh, timeout: 2m}
     vcpus: 2
+    disk: 1GiB
     disks: {data: {size: 1GiB}}
     networks: [{network: default}, {network: lab2}]
     cloud_init: {user: ops}
@@ -29,6 +30,9 @@ spawns:
 	}
 	if cpus := w.guest("db", "grep", "-c", "^processor", "/proc/cpuinfo"); cpus != "2" {
 		t.Errorf("db has %s CPUs", cpus)
+	}
+	if sectors := w.guest("db", "cat", "/sys/block/vda/size"); sectors != "2097152" {
+		t.Errorf("the disk of db has %s sectors, not 1GiB", sectors)
 	}
 	if serial := w.guest("db", "cat", "/sys/block/vdb/serial"); serial != "data" {
 		t.Errorf("the serial number of the extra disk is %q", serial)
@@ -146,5 +150,22 @@ func TestAWaitIsBoundedAndExplained(t *testing.T) {
 	w := begin(t)
 	w.inventory(tinyImage + "spawns: {web: {networks: [{network: default}], wait: {for: ip, timeout: 1s}}}\n")
 	w.expect(3, "apply").wants(t, "spawn web: wait for ip: no DHCP lease for 02:", "within 1s", "virsh console tiny.web")
+	w.settled()
+}
+
+func TestWithoutKVMGuestsAreEmulatedWithOneWarning(t *testing.T) {
+	w := begin(t)
+	w.inventory(tinyImage + "spawns: {web: {count: 2, state: stopped}}\n")
+	text, err := os.ReadFile(w.path("cloud.yaml"))
+	w.must(err)
+	w.must(os.WriteFile(w.path("cloud.yaml"), []byte(strings.Replace(string(text), "accelerator: tcg", "accelerator: auto", 1)), 0o644))
+	r := w.expect(0, "apply")
+	want := 0
+	if strings.Contains(w.virsh("dumpxml", "tiny.web-1"), "<domain type='qemu'") {
+		want = 1
+	}
+	if got := strings.Count(r.err, "cannot run guests under KVM"); got != want {
+		t.Errorf("%d warnings, want %d:\n%s", got, want, r.err)
+	}
 	w.settled()
 }
