@@ -14,10 +14,12 @@ import (
 )
 
 func newStatus(o *options, t *terminal) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "status", Short: "List the spawns with state, address, image and disk", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), o, t) },
 	}
+	cmd.Flags().BoolVar(&o.tree, "tree", false, "draw which spawn stands on which golden image")
+	return cmd
 }
 
 // spawnStatus is one row of the status.
@@ -38,6 +40,9 @@ type spawnStatus struct {
 
 func runStatus(ctx context.Context, o *options, t *terminal) error {
 	return look(ctx, o, t, func(s *session, actual plan.State) error {
+		if o.tree && o.output == "text" {
+			return s.showTree(t, actual)
+		}
 		rows, err := s.status(ctx, actual)
 		if err != nil {
 			return err

@@ -1,0 +1,40 @@
+package plan
+
+import "slices"
+
+// GenerationStanding is where one golden image stands.
+type GenerationStanding struct {
+	Generation Generation
+	Current    bool    // the inventory asks for it
+	Spawns     []Spawn // of this inventory that need it
+	Others     []User  // that are not this inventory's and need it
+	Unknown    string  // what could not be read; it may need it
+}
+
+// Generations tells where every golden image stands that exists. Others are
+// known for hosts whose references were read.
+func Generations(actual, desired State) []GenerationStanding {
+	v := newView(actual, desired)
+	var standings []GenerationStanding
+	for _, g := range actual.Images {
+		standing := GenerationStanding{Generation: g, Current: v.wanted[g.key()], Spawns: v.dependants(g)}
+		refs := actual.References[g.Host]
+		standing.Others = v.strangers(g, refs)
+		if len(refs.Unknown) > 0 {
+			standing.Unknown = refs.Unknown[0]
+		}
+		standings = append(standings, standing)
+	}
+	return standings
+}
+
+// strangers are the users of a golden image that are not spawns of ours.
+func (v *view) strangers(g Generation, refs References) []User {
+	own := map[User]bool{}
+	for _, s := range v.dependants(g) {
+		own[User{"domain", s.Domain}] = true
+		own[User{"image", v.path(g.Host, s.Volume())}] = true
+	}
+	users := slices.Clone(refs.Users[v.path(g.Host, g.File())])
+	return slices.DeleteFunc(users, func(u User) bool { return own[u] })
+}
