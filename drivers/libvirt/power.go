@@ -76,6 +76,9 @@ func (h *Host) waitOff(ctx context.Context, s plan.Spawn) (bool, error) {
 // Kill implements apply.Power.
 func (h *Host) Kill(ctx context.Context, s plan.Spawn) error {
 	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+		if _, err := domain.GetID(); err != nil { // only a running domain has one
+			return nil
+		}
 		err := domain.DestroyFlags(lv.DOMAIN_DESTROY_DEFAULT)
 		if errors.Is(err, lv.ERR_OPERATION_INVALID) && !isActive(domain) {
 			return nil

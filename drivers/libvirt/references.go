@@ -8,22 +8,21 @@ import (
 	"io"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	lv "libvirt.org/go/libvirt"
 
 	"pcloud-apply/plan"
 )
 
 // References implements apply.Referrers: it reads everything on the host that
-// can name a file. It is much dearer than an inspection and made only when
-// something is to be removed or taken up.
+// can name a file. It is dearer than an inspection and made only when something
+// is to be removed or taken up.
 func (h *Host) References(ctx context.Context) (plan.References, error) {
 	s := newScan(h.Folder)
-	err := h.call(ctx, func(c *connection) error {
-		if err := scanDomains(c, s); err != nil {
-			return err
-		}
-		return scanPools(c, s)
-	})
+	err := h.scanDomains(ctx, s)
+	if err == nil {
+		err = h.call(ctx, func(c *connection) error { return scanPools(c, s) })
+	}
 	if err != nil {
 		return plan.References{}, fmt.Errorf("read who names which file on %s: %w", h.URI, err)
 	}
@@ -31,54 +30,92 @@ func (h *Host) References(ctx context.Context) (plan.References, error) {
 	return s.references, nil
 }
 
-func scanDomains(c *connection, s *scan) error {
-	domains, err := c.ListAllDomains(0)
+func (h *Host) scanDomains(ctx context.Context, s *scan) error {
+	var domains, snapshotted []lv.Domain
+	err := h.call(ctx, func(c *connection) (err error) {
+		if domains, err = c.ListAllDomains(0); err == nil {
+			snapshotted, err = withSnapshots(c)
+		}
+		return err
+	})
+	defer free(domains)
+	defer free(snapshotted)
 	if err != nil {
 		return err
 	}
-	defer free(domains)
+	var readers errgroup.Group
+	readers.SetLimit(callsInFlight)
 	for i := range domains {
-		if err := scanDomain(&domains[i], s); err != nil && !errors.Is(err, lv.ERR_NO_DOMAIN) { // gone by now
-			s.unknown("a domain: %v", err)
-		}
+		readers.Go(func() error { return h.scanDomain(ctx, &domains[i], s, scanDefinitions) })
 	}
-	return nil
+	for i := range snapshotted {
+		readers.Go(func() error { return h.scanDomain(ctx, &snapshotted[i], s, scanSnapshots) })
+	}
+	return readers.Wait()
 }
 
-// scanDomain reads what is defined, what runs, and every snapshot.
-func scanDomain(domain *lv.Domain, s *scan) error {
-	name, err := domain.GetName()
+// withSnapshots are the domains that have snapshots, and those that have
+// checkpoints where libvirt and the driver know them.
+func withSnapshots(c *connection) ([]lv.Domain, error) {
+	domains, err := c.ListAllDomains(lv.CONNECT_LIST_DOMAINS_HAS_SNAPSHOT)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, flags := range []lv.DomainXMLFlags{lv.DOMAIN_XML_INACTIVE, 0} {
-		text, err := domain.GetXMLDesc(flags)
+	if more, err := c.ListAllDomains(lv.CONNECT_LIST_DOMAINS_HAS_CHECKPOINT); err == nil {
+		domains = append(domains, more...)
+	}
+	return domains, nil
+}
+
+// scanDomain reads one domain. What cannot be read is unknown, unless the
+// domain is gone by now.
+func (h *Host) scanDomain(ctx context.Context, domain *lv.Domain, s *scan, read func(*lv.Domain, string, *scan) error) error {
+	return h.call(ctx, func(*connection) error {
+		name, err := domain.GetName()
+		if err == nil {
+			err = read(domain, name, s)
+		}
+		if err != nil && !errors.Is(err, lv.ERR_NO_DOMAIN) {
+			s.unknown("domain %s: %v", name, plain(err))
+		}
+		return nil
+	})
+}
+
+// scanDefinitions reads what is defined and what runs.
+func scanDefinitions(domain *lv.Domain, name string, s *scan) error {
+	flags := []lv.DomainXMLFlags{lv.DOMAIN_XML_INACTIVE}
+	if _, err := domain.GetID(); err == nil { // only a running domain has one
+		flags = append(flags, 0)
+	}
+	for _, flag := range flags {
+		text, err := domain.GetXMLDesc(flag)
 		if err != nil {
-			return fmt.Errorf("domain %s: %w", name, err)
+			return err
 		}
 		s.names(plan.User{Kind: "domain", Name: name}, text)
 	}
-	return scanSnapshots(domain, name, s)
+	return nil
 }
 
 func scanSnapshots(domain *lv.Domain, name string, s *scan) error {
 	uuid, err := domain.GetUUIDString()
 	if err != nil {
-		return fmt.Errorf("domain %s: %w", name, err)
+		return err
 	}
 	snapshots, err := domain.ListAllSnapshots(0)
 	if err != nil {
-		return fmt.Errorf("snapshots of domain %s: %w", name, err)
+		return err
 	}
 	for i := range snapshots {
 		text, err := snapshots[i].GetXMLDesc(0)
 		_ = snapshots[i].Free() // fails only for a handle that is none
 		if err != nil {
-			return fmt.Errorf("snapshots of domain %s: %w", name, err)
+			return err
 		}
 		s.names(plan.User{Kind: "snapshot of", Name: name}, text)
 	}
-	s.references.Snapshots[uuid] = len(snapshots) + checkpoints(domain)
+	s.counts(uuid, len(snapshots)+checkpoints(domain))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"pcloud-apply/drivers/qcow2"
 	"pcloud-apply/plan"
@@ -15,6 +16,7 @@ import (
 // scan gathers who names which file, then follows the backing chains of every
 // image that was named or lies in a pool.
 type scan struct {
+	mu         sync.Mutex // guards the rest while domains are read side by side
 	references plan.References
 	pool       string // of our pool, as libvirt spells it
 	real       string // the same without symbolic links
@@ -34,7 +36,15 @@ func newScan(folder string) *scan {
 }
 
 func (s *scan) unknown(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.references.Unknown = append(s.references.Unknown, fmt.Sprintf(format, args...))
+}
+
+func (s *scan) counts(uuid string, snapshots int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.references.Snapshots[uuid] = snapshots
 }
 
 // names records that the user's XML names every absolute path in it.
@@ -54,8 +64,11 @@ func (s *scan) uses(user plan.User, path string) {
 	if path == "" {
 		return
 	}
+	spellings := s.spellings(path)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.images = append(s.images, path)
-	for _, spelling := range s.spellings(path) {
+	for _, spelling := range spellings {
 		s.addUser(spelling, user)
 	}
 }

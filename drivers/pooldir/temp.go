@@ -92,7 +92,8 @@ func errTaken(path string) error {
 	return fmt.Errorf("%s exists already, but not as a golden image of this inventory: move it away", path)
 }
 
-// write makes a small file under its final name.
+// write makes a small file under its final name. Its content is durable before
+// its name is; a caller that needs the name to last flushes the folder.
 func (f *Folder) write(name string, content []byte, mode os.FileMode) (err error) {
 	t, err := f.newTemp()
 	if err != nil {
@@ -105,10 +106,7 @@ func (f *Folder) write(name string, content []byte, mode os.FileMode) (err error
 	if err := t.settle(mode, 0); err != nil {
 		return err
 	}
-	if err := t.replace(name); err != nil {
-		return err
-	}
-	return f.sync()
+	return t.replace(name)
 }
 
 // dead tells whether a temporary file has no living writer.
