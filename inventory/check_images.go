@@ -59,6 +59,8 @@ func (l *loader) checkURL(s *Source, path string) {
 	switch {
 	case err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https":
 		l.complain(path+".url", "wants an http or https address, got %q", shorten(s.URL))
+	case parsed.User != nil:
+		l.complain(path+".url", "a password does not belong into an inventory")
 	case parsed.Scheme == "http" && s.SHA256 == "" && s.SHA512 == "":
 		l.complain(path, "http is not protected on its way: add sha256 or sha512")
 	}

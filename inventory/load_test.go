@@ -210,6 +210,7 @@ func TestFaultsOfTheWholeFile(t *testing.T) {
 		"too many spawns":        {head + "defaults: {image: tiny, count: 1000}\nspawns: {" + many(11) + "}\n", "declares 11000 machines; the most is 10000"},
 		"image of nothing":       {"version: 1\nname: a\nimages: {x: {}}\n", "images.x: wants one of bootstrap, install, source"},
 		"http":                   {"version: 1\nname: a\nimages: {x: {source: {url: \"http://h/i\"}}}\n", "http is not protected on its way"},
+		"password":               {"version: 1\nname: a\nimages: {x: {source: {url: \"https://me:pw@h/i\"}}}\n", "a password does not belong"},
 		"bad checksum":           {"version: 1\nname: a\nimages: {x: {source: {file: a.img, sha256: \"12\"}}}\n", "wants 64 hexadecimal digits"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -276,7 +277,7 @@ func TestWhatIsNotSupportedYetIsTold(t *testing.T) {
 		}
 	}
 	want := []string{
-		"hosts.h.uri", "images.a.bootstrap", "images.a.prepare", "images.b.install", "images.c.source.url",
+		"hosts.h.uri", "images.a.bootstrap", "images.a.prepare", "images.b.install",
 		"uefi", "on_image_change", "on_cloud_init_change", "networks[0].ip", "wait.for",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -22,7 +22,6 @@ func (l *loader) unsupported(inv *Inventory) faults {
 		add(image.Bootstrap != nil, path+".bootstrap", "building an image from a package mirror")
 		add(image.Install != nil, path+".install", "unattended installations")
 		add(image.Prepare != nil, path+".prepare", "preparing an image")
-		add(image.Source != nil && image.Source.URL != "", path+".source.url", "downloading an image")
 	}
 	for name, s := range inv.Spawns {
 		unsupportedSpawn(s, "spawns."+name, add)

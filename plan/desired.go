@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 
@@ -54,7 +55,7 @@ func imageHosts(inv *inventory.Inventory, image string, spawns []Spawn) []string
 func desiredImage(inv *inventory.Inventory, host, name string, image inventory.Image) Generation {
 	g := Generation{Host: host, Image: name, Hash: imageHash(inv.Name, name, image), Disk: int64(image.Disk)}
 	if image.Source != nil {
-		g.Source = Source{Path: image.Source.File, Content: image.Source.Content}
+		g.Source = Source{Path: image.Source.File, URL: image.Source.URL, Content: image.Source.Content}
 	}
 	return g
 }
@@ -64,7 +65,7 @@ func desiredImage(inv *inventory.Inventory, host, name string, image inventory.I
 func imageHash(inventoryName, name string, image inventory.Image) string {
 	content := ""
 	if image.Source != nil {
-		content = image.Source.Content
+		content = cmp.Or(image.Source.Content, "url:"+image.Source.URL)
 	}
 	return digest("pcloud-apply golden image 1", inventoryName, name, content, image.Disk)[:12]
 }

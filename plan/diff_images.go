@@ -81,7 +81,7 @@ func (d *differ) buildReason(want Generation, halfPublished bool) string {
 			return fmt.Sprintf("its definition changed: generation %s is built beside %s", want.Hash, g.Hash)
 		}
 	}
-	return "new, from " + want.Source.Path
+	return "new, from " + want.Source.String()
 }
 
 func (d *differ) mendImage(have Generation) {

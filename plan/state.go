@@ -65,10 +65,18 @@ type Generation struct {
 	Damage   string    // why the image must not be used, "" when it is sound
 }
 
-// Source is the file a golden image is made from.
+// Source is what a golden image is made from: a file, or a download.
 type Source struct {
-	Path    string // absolute
-	Content string // "sha256:…" or "sha512:…" of its bytes
+	Path    string // absolute; of a download, where it lies when it is there
+	URL     string // of a download
+	Content string // "sha256:…" or "sha512:…" of its bytes; "" is possible for a download
+}
+
+func (s Source) String() string {
+	if s.URL != "" {
+		return s.URL
+	}
+	return s.Path
 }
 
 // Name is the golden image's name without an ending: <image>.golden-<hash>.

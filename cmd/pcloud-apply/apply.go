@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"pcloud-apply/apply"
+	"pcloud-apply/drivers/download"
 	"pcloud-apply/drivers/pooldir"
 	"pcloud-apply/plan"
 )
@@ -99,11 +101,11 @@ func destroys(p plan.Plan) bool {
 
 func (s *session) perform(ctx context.Context, t *terminal, p plan.Plan) *apply.Report {
 	s.warnOfEmulation(ctx, t, p)
-	hosts := apply.Hosts{}
+	hosts, downloads := apply.Hosts{}, download.NewCache(filepath.Join(s.files.folder, "downloads"))
 	for name, h := range s.hosts {
 		hosts[name] = &apply.Host{
 			Domains: h, Power: h, Volumes: h, Blocks: h, Addresses: h, Referrers: h,
-			Images: images{h.folder}, Overlays: h.folder, Files: h.folder, Folder: h.Folder,
+			Images: images{h.folder, downloads}, Overlays: h.folder, Files: h.folder, Folder: h.Folder,
 		}
 	}
 	show := s.progress(t, p)
@@ -140,8 +142,24 @@ func (s *session) warnOfEmulation(ctx context.Context, t *terminal, p plan.Plan)
 	}
 }
 
-// images is the folder as apply wants it.
-type images struct{ *pooldir.Folder }
+// images is the folder as apply wants it, with the downloads that it publishes from.
+type images struct {
+	*pooldir.Folder
+	downloads download.Cache
+}
+
+// Publish implements apply.Images.
+func (i images) Publish(ctx context.Context, g plan.Generation, step func(string)) error {
+	if g.Source.URL != "" {
+		step("download")
+		path, err := i.downloads.Fetch(ctx, g.Source.URL, g.Source.Content, step)
+		if err != nil {
+			return err
+		}
+		g.Source.Path = path
+	}
+	return i.Folder.Publish(ctx, g, step)
+}
 
 // Check implements apply.Images.
 func (i images) Check(ctx context.Context, g plan.Generation) (apply.Golden, error) {

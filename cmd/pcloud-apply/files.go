@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
 	"sync"
 
@@ -19,19 +20,16 @@ import (
 // in the cache folder under what the kernel says of the file: a cache, never
 // truth, since a changed file has another ctime.
 type files struct {
-	path string // of the cache; "" for none
+	folder string // the cache folder
+	path   string // of the remembered digests
 
 	mu      sync.Mutex
 	digests map[string]string
 }
 
 func newFiles() *files {
-	f := &files{digests: map[string]string{}}
-	dir, err := cacheDir()
-	if err != nil {
-		return f
-	}
-	f.path = filepath.Join(dir, "digests.json")
+	f := &files{folder: cacheDir(), digests: map[string]string{}}
+	f.path = filepath.Join(f.folder, "digests.json")
 	text, err := os.ReadFile(f.path)
 	if err == nil && json.Unmarshal(text, &f.digests) != nil {
 		f.digests = map[string]string{} // damaged: made anew
@@ -39,12 +37,20 @@ func newFiles() *files {
 	return f
 }
 
-func cacheDir() (string, error) {
+// cacheDir is the machine's for root, and below the home folder for others, also
+// where a cron job does not know it. Never a folder that somebody else may have made.
+func cacheDir() string {
 	if os.Geteuid() == 0 && os.Getenv("XDG_CACHE_HOME") == "" {
-		return "/var/cache/pcloud-apply", nil
+		return "/var/cache/pcloud-apply"
 	}
 	dir, err := os.UserCacheDir()
-	return filepath.Join(dir, "pcloud-apply"), err
+	if err != nil {
+		dir = "/nonexistent"
+		if me, err := user.Current(); err == nil {
+			dir = filepath.Join(me.HomeDir, ".cache")
+		}
+	}
+	return filepath.Join(dir, "pcloud-apply")
 }
 
 // Read implements inventory.Files.
@@ -100,7 +106,7 @@ func (f *files) remember(key, digest string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.digests[key] = digest
-	if f.path == "" || os.MkdirAll(filepath.Dir(f.path), 0o700) != nil {
+	if os.MkdirAll(f.folder, 0o700) != nil {
 		return digest
 	}
 	if text, err := json.Marshal(f.digests); err == nil {

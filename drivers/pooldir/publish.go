@@ -83,15 +83,19 @@ func (p *publishing) openSource() error {
 		err = fmt.Errorf("disk of %s is smaller than the image's %s", plan.Bytes(p.generation.Disk), plan.Bytes(p.image.Size))
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("source image %s is refused: %w", path, err), file.Close())
+		return errors.Join(fmt.Errorf("source image %s is refused: %w", p.generation.Source, err), file.Close())
 	}
 	p.source = file
 	return nil
 }
 
 // checkSource compares the source with its declared checksum, or with the
-// digest that the plan was made from.
+// digest that the plan was made from. A download was compared when it came, and
+// may have been decompressed since.
 func (p *publishing) checkSource(ctx context.Context) error {
+	if p.generation.Source.URL != "" {
+		return nil
+	}
 	kind, want, _ := strings.Cut(p.generation.Source.Content, ":")
 	digest := map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.New}[kind]
 	if digest == nil {
@@ -186,7 +190,7 @@ func (p *publishing) writeManifest(context.Context) error {
 	g, m := p.generation, &p.manifest
 	m.Format, m.Inventory, m.Origin, m.Image, m.Hash = manifestFormat, p.Inventory, p.Origin, g.Image, g.Hash
 	m.Size, m.ModTime, m.Created, m.Tool = info.Size(), info.ModTime(), time.Now(), p.Tool
-	m.Source, m.Content = g.Source.Path, g.Source.Content
+	m.Source, m.Content = g.Source.String(), g.Source.Content
 	return p.Folder.writeManifest(g, *m)
 }
 

@@ -90,7 +90,7 @@ func TestAnotherOriginDoesNotDestroyOurs(t *testing.T) {
 	w := begin(t)
 	w.inventory(tinyImage + "spawns: {web: {state: stopped}}\n")
 	w.converged()
-	other := &world{T: t, dir: t.TempDir(), before: w.before}
+	other := &world{T: t, dir: t.TempDir(), before: w.before, enter: host.Enter}
 	other.copySource()
 	other.inventory(tinyImage + "spawns: {mine: {state: stopped}}\n")
 	other.expect(4, "plan").wants(t, "! spawn web", "made from another one of the same name", "--take-over")

@@ -82,13 +82,21 @@ type world struct {
 	*testing.T
 	dir    string
 	before lab.Snapshot
+	enter  func(name string, args ...string) *exec.Cmd // where the program runs
+}
+
+// outside is the same test with the program in the machine's own network.
+func (w *world) outside() *world {
+	other := *w
+	other.enter = exec.Command
+	return &other
 }
 
 // begin takes the snapshot, and sees to it that at the end everything of the
 // inventory is destroyed and the host is as it was.
 func begin(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, dir: t.TempDir(), before: snapshot(t)}
+	w := &world{T: t, dir: t.TempDir(), before: snapshot(t), enter: host.Enter}
 	w.copySource()
 	t.Cleanup(func() {
 		w.run(program, "destroy")
@@ -173,7 +181,7 @@ func (w *world) runWith(env []string, build string, args ...string) result {
 }
 
 func (w *world) command(env []string, build string, args ...string) *exec.Cmd {
-	cmd := host.Enter(build, append(args, "-f", w.path("cloud.yaml"))...)
+	cmd := w.enter(build, append(args, "-f", w.path("cloud.yaml"))...)
 	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + w.dir, "XDG_CACHE_HOME=" + w.path("cache")}, env...)
 	return cmd
 }
