@@ -113,6 +113,8 @@ type Hosts map[string]*Host
 func (h Hosts) Execute(ctx context.Context, a plan.Action, step func(string)) error {
 	host := h[a.Host]
 	switch {
+	case host == nil:
+		return fmt.Errorf("host %q is not known to this run", a.Host)
 	case a.Kind() == plan.FileKind:
 		return host.removeLeftover(ctx, a, step)
 	case a.Kind() == plan.ImageKind:
@@ -124,7 +126,11 @@ func (h Hosts) Execute(ctx context.Context, a plan.Action, step func(string)) er
 	case a.Verb == plan.Destroy:
 		return host.destroy(ctx, a, step)
 	}
-	return fmt.Errorf("unknown verb %q", a.Verb)
+	return unknownVerb(a)
+}
+
+func unknownVerb(a plan.Action) error {
+	return fmt.Errorf("no %s can be done to a %s", a.Verb, a.Kind())
 }
 
 // Await implements [Executor].

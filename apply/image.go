@@ -20,12 +20,14 @@ func (h *Host) image(ctx context.Context, a plan.Action, tell func(string)) erro
 		return perform(ctx, []step{
 			{"mend", func(ctx context.Context) error { return h.Images.Mend(ctx, *a.Image, tell) }},
 		}, tell, func(string) string { return "The image itself is as it was" })
+	case plan.Destroy:
+		return perform(ctx, []step{
+			{"check", func(ctx context.Context) error { return h.unused(ctx, *a.Image) }},
+			{"remove", func(ctx context.Context) error { return h.Images.Remove(ctx, *a.Image, tell) }},
+			{"refresh pool", h.Volumes.Refresh},
+		}, tell, func(string) string { return "The next apply goes on from there" })
 	}
-	return perform(ctx, []step{
-		{"check", func(ctx context.Context) error { return h.unused(ctx, *a.Image) }},
-		{"remove", func(ctx context.Context) error { return h.Images.Remove(ctx, *a.Image, tell) }},
-		{"refresh pool", h.Volumes.Refresh},
-	}, tell, func(string) string { return "The next apply goes on from there" })
+	return unknownVerb(a)
 }
 
 func publishLeft(step string) string {

@@ -106,19 +106,21 @@ func (r *run) start(ctx context.Context, workers *errgroup.Group, i int) {
 		return
 	}
 	workers.Go(func() error {
-		r.perform(ctx, i)
+		release := sync.OnceFunc(func() { r.slots.Release(1) })
+		r.perform(ctx, i, release)
 		r.ended <- i
+		release() // only now, so that one slot gives one fixed order
 		return nil
 	})
 }
 
-func (r *run) perform(ctx context.Context, i int) {
+func (r *run) perform(ctx context.Context, i int, release func()) {
 	action, begun := r.plan.Actions[i], time.Now()
 	r.tell(i, Event{Status: Started})
 	err := r.Executor.Execute(ctx, action, func(step string) { r.tell(i, Event{Status: Stepped, Step: step}) })
-	r.slots.Release(1)
 	detail := ""
-	if err == nil {
+	if err == nil && Awaits(action) {
+		release()
 		detail, err = r.await(ctx, i, action)
 	}
 	status := Succeeded
@@ -130,9 +132,6 @@ func (r *run) perform(ctx context.Context, i int) {
 
 // await holds no slot: guests boot while others are still being made.
 func (r *run) await(ctx context.Context, i int, action plan.Action) (string, error) {
-	if !Awaits(action) {
-		return "", nil
-	}
 	r.tell(i, Event{Status: Stepped, Step: "waiting for " + action.Spawn.Wait.For})
 	return r.Executor.Await(ctx, action)
 }

@@ -53,7 +53,7 @@ func (m *making) checkImage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if m.spawn.Disk > 0 && m.spawn.Disk < golden.Size {
+	if kept := slices.Contains(m.keep, m.spawn.Volume()); !kept && m.spawn.Disk > 0 && m.spawn.Disk < golden.Size {
 		return fmt.Errorf("disk of %d bytes is smaller than its golden image of %d bytes; declare at least that (%s)",
 			m.spawn.Disk, golden.Size, m.spawn.At)
 	}
@@ -141,6 +141,9 @@ func (m *making) left(string) string {
 		return "It is made; the next apply goes on from there"
 	case m.spawn.UUID == "":
 		return "Nothing was made"
+	case len(m.keep) > 0:
+		return fmt.Sprintf("Left: domain %s, half-made on disks that were there before. The next apply completes it; "+
+			"to destroy it would take those disks, too", m.spawn.Domain)
 	}
 	return fmt.Sprintf("Left: domain %s, half-made. The next apply completes it; to take it away: pcloud-apply destroy %s",
 		m.spawn.Domain, m.spawn.Name)

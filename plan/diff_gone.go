@@ -6,10 +6,10 @@ import "strings"
 // killed run began to destroy.
 func (d *differ) goneSpawns() {
 	for _, have := range d.actual.Spawns {
-		if d.wanted[have.key()] || !d.selected(have) || d.destroys[have.key()] {
-			continue
+		first := d.have[have.key()].UUID == have.UUID // of several that claim to be it
+		if first && !d.wanted[have.key()] && d.selected(have) {
+			d.goneSpawn(have)
 		}
-		d.goneSpawn(have)
 	}
 }
 
@@ -19,31 +19,50 @@ func (d *differ) goneSpawn(have Spawn) {
 		d.refuseSpawn(have, "several domains claim to be this spawn: %s. Undefine the wrong one",
 			strings.Join(d.twice[have.key()], ", "))
 	case have.Phase == Deleting:
-		d.destroySpawn(have, "its destruction was not finished")
+		d.destroySpawn(have, unfinished)
 	case have.Protect:
 		d.refuseSpawn(have, "it is protected and is not destroyed. To lift that, declare it with protect: false, apply, "+
 			"and take it out of the inventory then")
 	case !d.sameOrigin(have.Origin):
 		d.refuseSpawn(have, "it is not in this inventory, but was made from another one of the same name, %s, "+
 			"and is not destroyed. If it should go, use --take-over", have.Origin)
+	case d.blocked[d.movedTo(have)]:
+		d.refuseSpawn(have, "it is declared on host %s now, where nothing is planned: it stays until it can be made there",
+			d.movedTo(have))
 	default:
-		d.destroySpawn(have, d.goneReason())
+		d.destroySpawn(have, d.goneReason(have))
 	}
 }
 
-func (d *differ) goneReason() string {
-	if d.policy.Explicit {
+// unfinished is why a spawn in phase deleting is destroyed.
+const unfinished = "its destruction was not finished"
+
+func (d *differ) goneReason(have Spawn) string {
+	switch host := d.movedTo(have); {
+	case d.policy.Explicit:
 		return "destroyed by name"
+	case host != "":
+		return "declared on host " + host + " now, and made anew there"
 	}
 	return "left the inventory"
 }
 
+// movedTo is the other host on which a spawn of that name is declared.
+func (d *differ) movedTo(have Spawn) string {
+	for _, want := range d.desired.Spawns {
+		if want.Name == have.Name && want.Host != have.Host {
+			return want.Host
+		}
+	}
+	return ""
+}
+
 // destroySpawn plans the destruction, unless something hangs on its disks that
-// would be lost with them. Volumes that others name stay.
-func (d *differ) destroySpawn(have Spawn, reason string) {
+// would be lost with them; it tells whether it did. Volumes that others name stay.
+func (d *differ) destroySpawn(have Spawn, reason string) bool {
 	if problem := d.hanging(have); problem != "" {
 		d.refuseSpawn(have, "it is not destroyed: %s", problem)
-		return
+		return false
 	}
 	d.destroys[have.key()] = true
 	keep := d.sharedVolumes(have)
@@ -51,24 +70,35 @@ func (d *differ) destroySpawn(have Spawn, reason string) {
 		d.noteSpawn(have, "its disk %s stays: it is not this spawn's alone", file)
 	}
 	d.act(Action{Verb: Destroy, Host: have.Host, Spawn: &have, Keep: keep, Reason: reason})
+	return true
 }
 
 // hanging says what would be lost with the spawn's disks. A destruction that
 // has begun is not held up by it: its disks may be gone already.
 func (d *differ) hanging(have Spawn) string {
-	root, ok := d.root(have)
-	refs := d.actual.References[have.Host]
-	switch {
+	_, ok := d.root(have)
+	refs := d.references(have.Host)
+	switch snapshotted := d.snapshotted(have); {
 	case have.Phase == Deleting:
 		return ""
 	case refs.Snapshots[have.UUID] > 0:
 		return "it has snapshots or checkpoints; delete them first (virsh snapshot-list " + have.Domain + ")"
-	case root.Snapshots > 0:
-		return "its disk has internal snapshots; delete them first (qemu-img snapshot -l)"
+	case snapshotted != "":
+		return "its disk " + snapshotted + " has internal snapshots; delete them first (qemu-img snapshot -l)"
 	case ok && have.Root != d.path(have.Host, have.Volume()):
 		return d.movedDisk(have)
-	case len(refs.Unknown) > 0:
-		return "it is not known who else uses its disks: " + refs.Unknown[0]
+	case refs.unknown() != "":
+		return "it is not known who else uses its disks: " + refs.unknown()
+	}
+	return ""
+}
+
+// snapshotted is a volume of the spawn that has internal snapshots.
+func (d *differ) snapshotted(have Spawn) string {
+	for _, name := range have.Volumes() {
+		if volume, _ := d.volume(have.Host, name); volume.Snapshots > 0 {
+			return name
+		}
 	}
 	return ""
 }

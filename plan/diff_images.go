@@ -65,7 +65,7 @@ func (d *differ) buildImage(want Generation, halfPublished bool) {
 func (d *differ) overlaysOf(g Generation) []Spawn {
 	var overlays []Spawn
 	for _, s := range d.dependants(g) {
-		if _, ok := d.root(s); ok {
+		if _, ok := d.root(s); ok || s.Phase == Ready {
 			overlays = append(overlays, s)
 		}
 	}
@@ -163,8 +163,8 @@ func (d *differ) keptByOthers(g Generation) bool {
 	if !scanned {
 		return true // something of ours depended on it when it was looked at
 	}
-	if len(refs.Unknown) > 0 {
-		d.noteImage(g, "generation %s stays: it is not known whether something depends on it (%s)", g.Hash, refs.Unknown[0])
+	if unknown := refs.unknown(); unknown != "" {
+		d.noteImage(g, "generation %s stays: it is not known whether something depends on it (%s)", g.Hash, unknown)
 		return true
 	}
 	if users := d.others(g.Host, g.File(), refs); len(users) > 0 {
@@ -188,7 +188,7 @@ func (d *differ) others(host, file string, refs References) []User {
 		}
 	}
 	var others []User
-	for _, user := range refs.Users[d.path(host, file)] {
+	for _, user := range refs.usersOf(d.path(host, file)) {
 		if !going[user] {
 			others = append(others, user)
 		}

@@ -16,7 +16,7 @@ func (d *differ) damage(have Spawn) string {
 	if problem := d.rootProblem(have, root); problem != "" {
 		return problem
 	}
-	return d.missingDisk(have)
+	return d.diskProblem(have)
 }
 
 // movedDisk is about a disk that the domain no longer uses, as an external
@@ -49,10 +49,14 @@ func (d *differ) rootProblem(s Spawn, root Volume) string {
 	return ""
 }
 
-func (d *differ) missingDisk(have Spawn) string {
+// diskProblem says which extra disk is missing or cannot be read.
+func (d *differ) diskProblem(have Spawn) string {
 	for _, disk := range have.Disks {
-		if _, ok := d.volume(have.Host, have.DiskVolume(disk.Name)); !ok {
+		switch volume, ok := d.volume(have.Host, have.DiskVolume(disk.Name)); {
+		case !ok:
 			return fmt.Sprintf("its disk %s (%s) is gone: restore it from a backup", disk.Name, have.DiskVolume(disk.Name))
+		case volume.Problem != "":
+			return fmt.Sprintf("its disk %s (%s) cannot be read: %s", disk.Name, have.DiskVolume(disk.Name), volume.Problem)
 		}
 	}
 	return ""

@@ -22,9 +22,9 @@ func (d *differ) wantedSpawn(want Spawn) {
 		d.refuseSpawn(want, "several domains claim to be this spawn: %s. Undefine the wrong one",
 			strings.Join(d.twice[want.key()], ", "))
 	case !ok:
-		d.missingSpawn(want)
+		d.missingSpawn(want, "new")
 	case have.Phase == Deleting:
-		d.anewSpawn(want, have, "its destruction was not finished", "made anew after its destruction")
+		d.anewSpawn(want, have, unfinished, "made anew after its destruction")
 	case have.Phase == Creating:
 		d.halfMadeSpawn(want, have)
 	default:
@@ -34,37 +34,48 @@ func (d *differ) wantedSpawn(want Spawn) {
 
 // anewSpawn destroys and makes, unless a disk has to stay that others use.
 func (d *differ) anewSpawn(want, have Spawn, why, then string) {
-	d.destroySpawn(have, why)
-	if shared := d.sharedVolumes(have); len(shared) > 0 {
-		d.refuseSpawn(want, "it is not made anew: others use its old disk %s. Move that away", d.path(have.Host, shared[0]))
+	if !d.destroySpawn(have, why) {
 		return
 	}
-	d.newSpawn(want, nil, then)
+	switch shared := d.sharedVolumes(have); {
+	case len(shared) > 0:
+		d.refuseSpawn(want, "it is not made anew: others use its old disk %s. Move that away", d.path(have.Host, shared[0]))
+	case have.stem() != want.stem():
+		d.missingSpawn(want, then)
+	case !d.taken(want):
+		d.newSpawn(want, nil, then)
+	}
 }
 
 // missingSpawn has no domain. Its disk may still be there.
-func (d *differ) missingSpawn(want Spawn) {
-	if what, taken := d.actual.Foreign[DomainKey{want.Host, want.Domain}]; taken {
-		d.refuseSpawn(want, "a domain %s exists that is not this inventory's%s: rename one of them", want.Domain, what)
-		return
-	}
-	if existing := d.existing(want); len(existing) > 0 {
+func (d *differ) missingSpawn(want Spawn, reason string) {
+	existing := d.existing(want)
+	switch {
+	case d.taken(want):
+	case len(existing) > 0:
 		d.reattach(want, existing)
-		return
+	default:
+		d.newSpawn(want, nil, reason)
 	}
-	d.newSpawn(want, nil, "new")
+}
+
+// taken refuses a spawn whose domain's name a foreign domain has.
+func (d *differ) taken(want Spawn) bool {
+	what, taken := d.actual.Foreign[DomainKey{want.Host, want.Domain}]
+	if taken {
+		d.refuseSpawn(want, "a domain %s exists that is not this inventory's%s: rename one of them", want.Domain, what)
+	}
+	return taken
 }
 
 // newSpawn plans a spawn on its image's current generation. Volumes in keep
 // exist and are taken as they are.
 func (d *differ) newSpawn(want Spawn, keep []string, reason string) {
-	if !slices.Contains(keep, want.Volume()) && !d.usable[generationKey(want)] {
-		d.refuseSpawn(want, "its golden image %s cannot be used", generationKey(want).name)
-		return
-	}
-	if problem := d.tooSmall(want); problem != "" {
-		d.refuseSpawn(want, "%s", problem)
-		return
+	if !slices.Contains(keep, want.Volume()) {
+		if problem := d.noRoot(want); problem != "" {
+			d.refuseSpawn(want, "%s", problem)
+			return
+		}
 	}
 	d.act(Action{
 		Verb: Create, Host: want.Host, Spawn: &want, Keep: keep,
@@ -73,11 +84,14 @@ func (d *differ) newSpawn(want Spawn, keep []string, reason string) {
 	})
 }
 
-// tooSmall says that a new disk would be smaller than its golden image, as far
-// as the image's size is known before it is built.
-func (d *differ) tooSmall(want Spawn) string {
+// noRoot says why no root volume can be made for the spawn, as far as its
+// golden image's size is known before it is built.
+func (d *differ) noRoot(want Spawn) string {
 	size := d.imageSize(want)
-	if want.Disk == 0 || want.Disk >= size {
+	switch {
+	case !d.usable[generationKey(want)]:
+		return fmt.Sprintf("its golden image %s cannot be used", generationKey(want).name)
+	case want.Disk == 0 || want.Disk >= size:
 		return ""
 	}
 	return fmt.Sprintf("disk %s is smaller than its golden image (%s): %s", Bytes(want.Disk), Bytes(size), want.At)
@@ -128,14 +142,14 @@ func (d *differ) standOn(s *Spawn, root Volume) {
 
 func (d *differ) strayProblem(want Spawn, name string) string {
 	volume, _ := d.volume(want.Host, name)
-	refs := d.actual.References[want.Host]
-	switch users := refs.Users[d.path(want.Host, name)]; {
+	refs := d.references(want.Host)
+	switch users := refs.usersOf(d.path(want.Host, name)); {
 	case volume.Problem != "":
 		return volume.Problem
 	case len(users) > 0:
 		return users[0].String() + " uses it"
-	case len(refs.Unknown) > 0:
-		return "it is not known who uses it: " + refs.Unknown[0]
+	case refs.unknown() != "":
+		return "it is not known who uses it: " + refs.unknown()
 	case volume.Backing == "":
 		return ""
 	case name != want.Volume() || !d.isImageOf(want, volume.Backing):
@@ -162,21 +176,42 @@ func (d *differ) generationAt(host, file string) Generation {
 // while that is there, and brought to what is declared now.
 func (d *differ) halfMadeSpawn(want, have Spawn) {
 	made := take(want, have)
+	if diskNames(want) == diskNames(have) {
+		made.Disks = want.Disks // one that is not made yet gets the size that is declared now
+	}
 	root, exists := d.root(have)
+	problem := d.halfMadeProblem(have)
 	switch {
-	case exists && d.rootProblem(have, root) != "":
-		d.refuseSpawn(want, "it was half-made when a run was killed, and %s", d.rootProblem(have, root))
+	case problem != "":
+		d.refuseSpawn(want, "it was half-made when a run was killed, and %s", problem)
 		return
 	case exists:
 		d.standOn(&made, root)
 	case d.usable[generationKey(have)]:
 	case have.Image == want.Image:
 		made.Generation = want.Generation
+	case len(d.existing(have)) > 0: // it may be one that lay there before
+		d.refuseSpawn(want, "it was half-made when a run was killed, its image is gone, and its disk %s exists: "+
+			"destroy it to have it made anew (pcloud-apply destroy %s)", d.path(have.Host, d.existing(have)[0]), have.Name)
+		return
 	default:
 		d.anewSpawn(want, have, "half-made from an image that is gone", "made anew from its new image")
 		return
 	}
-	d.completeSpawn(made, want, have)
+	if !d.shrinks(made, have) {
+		d.completeSpawn(made, want, have)
+	}
+}
+
+// halfMadeProblem says why the volumes of a half-made spawn cannot be taken as they are.
+func (d *differ) halfMadeProblem(have Spawn) string {
+	if root, exists := d.root(have); exists && d.rootProblem(have, root) != "" {
+		return d.rootProblem(have, root)
+	}
+	if shared := d.sharedVolumes(have); len(shared) > 0 {
+		return fmt.Sprintf("others use its disk %s: move that away", d.path(have.Host, shared[0]))
+	}
+	return ""
 }
 
 func (d *differ) completeSpawn(made, want, have Spawn) {

@@ -205,8 +205,8 @@ func TestDiff(t *testing.T) {
 			host([]Generation{golden(current, func(g *Generation) { g.Damage = "changed" })}, ready(stopped)),
 			wish(web(), desire(func(s *Spawn) { s.Name, s.Domain = "new", "tiny.new" })), policy,
 			[]string{"! image tiny: golden image tiny.golden-cccccccccccc is damaged: changed",
-				"! spawn web: its golden image tiny.golden-cccccccccccc is damaged",
-				"! spawn new: its golden image tiny.golden-cccccccccccc cannot be used"}},
+				"! spawn new: its golden image tiny.golden-cccccccccccc cannot be used",
+				"! spawn web: its golden image tiny.golden-cccccccccccc is damaged"}},
 		"its golden image is not sealed, and stale": {
 			host([]Generation{golden(current, func(g *Generation) { g.Sealed, g.Stale = false, true })}, ready()), wish(web()), policy,
 			[]string{"~ image tiny: sealed no → yes, manifest stale → current"}},
@@ -259,7 +259,7 @@ func TestDiff(t *testing.T) {
 			[]string{"! spawn web: it is not destroyed: it has snapshots or checkpoints"}},
 		"its disk has internal snapshots": {
 			with(host(images, ready()), volume("tiny.web.qcow2", Volume{Snapshots: 1})), wish(), Policy{Explicit: true},
-			[]string{"! spawn web: it is not destroyed: its disk has internal snapshots"}},
+			[]string{"! spawn web: it is not destroyed: its disk tiny.web.qcow2 has internal snapshots"}},
 		"another domain uses its disk": {
 			with(host(images, ready()), names(folder+"/tiny.web.qcow2", User{"domain", "tiny.web"}, User{"domain", "x"})), wish(), Policy{Explicit: true},
 			[]string{"- spawn web: destroyed by name keep tiny.web.qcow2", "note spawn web: its disk tiny.web.qcow2 stays"}},
@@ -270,7 +270,7 @@ func TestDiff(t *testing.T) {
 			[]string{"! spawn web: it is not destroyed: it is not known who else uses its disks: image y"}},
 		"the destroy budget": {
 			host(images, ready(), ready(func(s *Spawn) { s.Name, s.Domain, s.Root = "b", "tiny.b", "/pool/tiny.b.qcow2" })), wish(), Policy{MaxDestroy: 1, AllowEmpty: true},
-			[]string{"- spawn web", "- spawn b", "!!  : it would destroy more ready spawns (2) than policy.max_destroy allows (1)"}},
+			[]string{"- spawn b", "- spawn web", "!!  : it would destroy more ready spawns (2) than policy.max_destroy allows (1)"}},
 		"an empty inventory": {host(images, ready()), wish(), policy,
 			[]string{"- spawn web", "!!  : the inventory has no spawns, but 1 of its spawns exist"}},
 		"only one of them": {

@@ -20,9 +20,7 @@ func Generations(actual, desired State) []GenerationStanding {
 		standing := GenerationStanding{Generation: g, Current: v.wanted[g.key()], Spawns: v.dependants(g)}
 		refs := actual.References[g.Host]
 		standing.Others = v.strangers(g, refs)
-		if len(refs.Unknown) > 0 {
-			standing.Unknown = refs.Unknown[0]
-		}
+		standing.Unknown = refs.unknown()
 		standings = append(standings, standing)
 	}
 	return standings
@@ -35,6 +33,5 @@ func (v *view) strangers(g Generation, refs References) []User {
 		own[User{"domain", s.Domain}] = true
 		own[User{"image", v.path(g.Host, s.Volume())}] = true
 	}
-	users := slices.Clone(refs.Users[v.path(g.Host, g.File())])
-	return slices.DeleteFunc(users, func(u User) bool { return own[u] })
+	return slices.DeleteFunc(refs.usersOf(v.path(g.Host, g.File())), func(u User) bool { return own[u] })
 }

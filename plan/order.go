@@ -3,16 +3,15 @@ package plan
 // needs tells whether a must wait until b has succeeded. It is the whole
 // theory of order; b never needs a when a needs b.
 func needs(a, b Action) bool {
-	if a.Host != b.Host {
-		return false
-	}
 	switch {
+	case a.Verb == Create && b.Spawn != nil && b.Verb == Destroy: // a name or an address is free before it is taken again
+		return a.Spawn.Name == b.Spawn.Name || sharesMAC(*a.Spawn, *b.Spawn)
+	case a.Host != b.Host:
+		return false
 	case uses(a, b.Image): // an image is built or mended before its spawns start from it
 		return b.Verb == Build || b.Verb == Update
 	case a.Image != nil && a.Verb == Destroy && b.Spawn != nil: // overlays go, or stand alone, before their image goes
 		return b.Verb == Destroy || b.Pull
-	case a.Verb == Create && b.Spawn != nil && b.Verb == Destroy: // a name or an address is free before it is taken again
-		return a.Spawn.Name == b.Spawn.Name || sharesMAC(*a.Spawn, *b.Spawn)
 	}
 	return false
 }
@@ -61,8 +60,8 @@ func ordered(actions []Action) []Action {
 }
 
 // nextPlaceable is the first action whose needs are all placed. There always is
-// one: needs only leads from spawns to images and destroys, from images to
-// destroys, and from destroys nowhere.
+// one: needs only leads from the removal of images to spawns, from spawns to
+// builds and destroys, and from those nowhere.
 func nextPlaceable(actions []Action, placed []bool) int {
 	for i, a := range actions {
 		if !placed[i] && !waits(a, actions, placed) {

@@ -19,6 +19,33 @@ func sortImages(images []Generation) {
 	})
 }
 
+// inOrder is the state with its lists sorted, so that a plan does not depend on
+// the order in which things were seen.
+func inOrder(s State) State {
+	s.Spawns, s.Images, s.Leftovers = slices.Clone(s.Spawns), slices.Clone(s.Images), slices.Clone(s.Leftovers)
+	sortSpawns(s.Spawns)
+	sortImages(s.Images)
+	slices.SortFunc(s.Leftovers, func(a, b Leftover) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Name, b.Name))
+	})
+	return s
+}
+
+// usersOf are those who name the file, sorted.
+func (r References) usersOf(path string) []User {
+	return slices.SortedFunc(slices.Values(r.Users[path]), func(a, b User) int {
+		return cmp.Compare(a.String(), b.String())
+	})
+}
+
+// unknown is one thing that could not be read, "" when all was.
+func (r References) unknown() string {
+	if len(r.Unknown) == 0 {
+		return ""
+	}
+	return slices.Min(r.Unknown)
+}
+
 // compareNatural orders web-2 before web-10.
 func compareNatural(a, b string) int {
 	return cmp.Or(cmp.Compare(stem(a), stem(b)), cmp.Compare(len(a), len(b)), cmp.Compare(a, b))

@@ -27,7 +27,7 @@ type view struct {
 
 func newView(actual, desired State) *view {
 	v := &view{
-		actual: actual, desired: desired,
+		actual: inOrder(actual), desired: inOrder(desired),
 		have: map[objectKey]Spawn{}, images: map[objectKey]Generation{},
 		wanted: map[objectKey]bool{}, twice: map[objectKey][]string{},
 	}
@@ -43,10 +43,13 @@ func newView(actual, desired State) *view {
 
 func (v *view) indexActual() {
 	for _, s := range v.actual.Spawns {
-		if first, ok := v.have[s.key()]; ok {
-			v.twice[s.key()] = append(v.twice[s.key()], first.Domain, s.Domain)
+		if first, ok := v.have[s.key()]; ok && v.twice[s.key()] == nil {
+			v.twice[s.key()] = []string{first.Domain}
+		} else if !ok {
+			v.have[s.key()] = s
+			continue
 		}
-		v.have[s.key()] = s
+		v.twice[s.key()] = append(v.twice[s.key()], s.Domain)
 	}
 	for _, g := range v.actual.Images {
 		v.images[g.key()] = g
@@ -65,7 +68,7 @@ func (v *view) volume(host, name string) (Volume, bool) {
 func (v *view) root(s Spawn) (Volume, bool) { return v.volume(s.Host, s.Volume()) }
 
 // dependants are this inventory's spawns that need the golden image: overlays
-// of it, and half-made ones that will be.
+// of it, and those that were or will be.
 func (v *view) dependants(g Generation) []Spawn {
 	var needing []Spawn
 	for _, s := range v.actual.Spawns {
@@ -76,12 +79,22 @@ func (v *view) dependants(g Generation) []Spawn {
 	return needing
 }
 
+// needsImage goes by the record where the root volume cannot be read: it may be
+// made yet, or come back from a backup.
 func (v *view) needsImage(s Spawn, g Generation) bool {
-	root, ok := v.root(s)
-	if !ok {
-		return s.Phase == Creating && s.Image == g.Image && s.Generation == g.Hash
+	if root, ok := v.root(s); ok && root.Problem == "" {
+		return root.Backing == v.path(g.Host, g.File())
 	}
-	return root.Backing == v.path(g.Host, g.File())
+	return s.Phase != Deleting && s.Image == g.Image && s.Generation == g.Hash
+}
+
+// references are those of the host. What was not read is unknown.
+func (v *view) references(host string) References {
+	refs, scanned := v.actual.References[host]
+	if !scanned {
+		refs.Unknown = []string{"nothing of host " + host + " was read"}
+	}
+	return refs
 }
 
 // existing are the spawn's own volumes that are there.
@@ -113,7 +126,7 @@ func HasStrays(actual, desired State, host string) bool {
 func (v *view) anyStraySeed(host string) bool {
 	seeds := map[string]bool{}
 	for _, s := range v.actual.Spawns {
-		seeds[s.SeedFile()] = s.Host == host
+		seeds[s.SeedFile()] = seeds[s.SeedFile()] || s.Host == host
 	}
 	return slices.ContainsFunc(v.actual.Seeds, func(seed VolumeKey) bool {
 		_, known := v.actual.Foreign[DomainKey{host, strings.TrimSuffix(seed.Name, seedSuffix)}]
@@ -154,7 +167,8 @@ func (v *view) anyStray(host string) bool {
 }
 
 // FileNames are the files of spawns, by host, that an inspection has to look
-// at: those of every actual spawn, and those that a missing one would have.
+// at: those of every actual spawn, and those that a missing one, or one made
+// anew from another image, would have.
 func FileNames(actual, desired State) map[string][]string {
 	v := newView(actual, desired)
 	names := map[string][]string{}
@@ -163,7 +177,7 @@ func FileNames(actual, desired State) map[string][]string {
 		add(s)
 	}
 	for _, s := range desired.Spawns {
-		if _, defined := v.have[s.key()]; !defined {
+		if have, defined := v.have[s.key()]; !defined || have.stem() != s.stem() {
 			add(s)
 		}
 	}

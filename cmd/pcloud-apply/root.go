@@ -52,7 +52,7 @@ func newRoot(t *terminal) *cobra.Command {
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	commonFlags(root, o)
-	root.AddCommand(newPlan(o, t), newApply(o, t), newDestroy(o, t), newStatus(o, t), newImages(o, t), newIP(o, t), newValidate(o, t), newVersion(t))
+	root.AddCommand(newPlan(o, t), newApply(o, t), newDestroy(o, t), newStatus(o, t), newImages(o, t), newIP(o, t), newDoctor(o, t), newValidate(o, t), newVersion(t))
 	return root
 }
 

@@ -107,20 +107,20 @@ func (s *session) label(host, name string) string {
 
 // lines prints aligned lines. On a terminal, long texts go on below themselves.
 func (t *terminal) lines(lines []line) error {
-	width := 0
+	kind, name := 5, 0
 	for _, l := range lines {
-		width = max(width, len(l.name))
+		kind, name = max(kind, len(l.kind)), max(name, len(l.name))
 	}
 	for _, l := range lines {
-		if err := t.printf("%s\n", t.format(l, min(width, 30))); err != nil {
+		head := fmt.Sprintf("%s %-*s %-*s  ", l.symbol, kind, l.kind, min(name, 30), l.name)
+		if err := t.printf("%s\n", t.format(l, head)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *terminal) format(l line, nameWidth int) string {
-	head := fmt.Sprintf("%s %-5s %-*s  ", l.symbol, l.kind, nameWidth, l.name)
+func (t *terminal) format(l line, head string) string {
 	body := l.text
 	if l.detail != "" {
 		body += ": " + l.detail

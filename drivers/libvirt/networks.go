@@ -32,9 +32,7 @@ func (h *Host) network(ctx context.Context, name string, f func(*lv.Network) err
 	return h.call(ctx, func(c *connection) error {
 		network, err := c.LookupNetworkByName(name)
 		if errors.Is(err, lv.ERR_NO_NETWORK) {
-			return fmt.Errorf("%s has no network %s. To make libvirt's usual one:\n"+
-				"  virsh -c %s net-define /usr/share/libvirt/networks/default.xml\n"+
-				"  virsh -c %s net-start %s\n  virsh -c %s net-autostart %s", h.URI, name, h.URI, h.URI, name, h.URI, name)
+			return &missingNetwork{h.URI, name, err}
 		}
 		if err != nil {
 			return fmt.Errorf("look up network %s: %w", name, err)
@@ -43,6 +41,20 @@ func (h *Host) network(ctx context.Context, name string, f func(*lv.Network) err
 		return f(network)
 	})
 }
+
+// missingNetwork says how to make the network that is not there.
+type missingNetwork struct {
+	uri, name string
+	err       error
+}
+
+func (m *missingNetwork) Error() string {
+	return fmt.Sprintf("%s has no network %s. To make libvirt's usual one:\n"+
+		"  virsh -c %s net-define /usr/share/libvirt/networks/default.xml\n"+
+		"  virsh -c %s net-start %s\n  virsh -c %s net-autostart %s", m.uri, m.name, m.uri, m.uri, m.name, m.uri, m.name)
+}
+
+func (m *missingNetwork) Unwrap() error { return m.err }
 
 // Group is the group of the users that QEMU runs as, from the base label of
 // libvirt's DAC security model. It is what a golden image must be readable by.

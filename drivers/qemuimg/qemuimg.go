@@ -82,6 +82,18 @@ func (t Tool) Measure(ctx context.Context, image string) (int64, error) {
 	return measured.Required, nil
 }
 
+// Version is what the tool says of itself, for example "7.2.22".
+func (t Tool) Version(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, t.Path, "--version")
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
+	output, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("qemu-img --version: %w", err)
+	}
+	line, _, _ := strings.Cut(string(output), "\n")
+	return strings.TrimPrefix(line, "qemu-img version "), nil
+}
+
 // maxOutput bounds what is kept of a tool's output.
 const maxOutput = 4096
 
