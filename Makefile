@@ -47,6 +47,10 @@ lint: bin/staticcheck
 bin/staticcheck: tools/go.mod
 	go -C tools build -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 
+.PHONY: bench
+bench: build tiny-guest ## against the same work done bare: docs/bench.md, docs/bench.svg
+	go run -tags $(TAGS) ./test/bench
+
 FUZZTIME ?= 30s
 fuzz: ## each fuzz target for FUZZTIME
 	scripts/fuzz $(FUZZTIME)

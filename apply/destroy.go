@@ -12,7 +12,7 @@ import (
 // destroy is the mirror of spawn: the mark deleting comes first and the
 // definition goes last, so that a killed run can always be finished.
 func (h *Host) destroy(ctx context.Context, a plan.Action, tell func(string)) error {
-	going := &going{Host: h, spawn: *a.Spawn, keep: a.Keep}
+	going := &going{Host: h, spawn: *a.Spawn, keep: slices.Clone(a.Keep)}
 	steps := []step{
 		{"check", going.check},
 		{"mark deleting", going.mark},

@@ -45,7 +45,7 @@ func (d *differ) reshape(want, have Spawn, update *Action) {
 		return
 	}
 	if problem := d.hanging(have); problem != "" {
-		d.refuseSpawn(want, "its disk is neither grown nor consolidated: %s", problem)
+		d.refuseReshape(want, problem)
 		return
 	}
 	growths, changes := d.grown(want, have)
@@ -54,4 +54,8 @@ func (d *differ) reshape(want, have Spawn, update *Action) {
 	if update.Pull = d.pulled(want, have); update.Pull {
 		update.Changes = append(update.Changes, Change{DiskField, "overlay", "standalone"})
 	}
+}
+
+func (d *differ) refuseReshape(want Spawn, problem string) {
+	d.refuseSpawn(want, "its disk is neither grown nor consolidated: %s", problem)
 }

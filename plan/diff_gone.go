@@ -78,13 +78,11 @@ func (d *differ) destroySpawn(have Spawn, reason string) bool {
 func (d *differ) hanging(have Spawn) string {
 	_, ok := d.root(have)
 	refs := d.references(have.Host)
-	switch snapshotted := d.snapshotted(have); {
+	switch problem := d.snapshots(have); {
 	case have.Phase == Deleting:
 		return ""
-	case refs.Snapshots[have.UUID] > 0:
-		return "it has snapshots or checkpoints; delete them first (virsh snapshot-list " + have.Domain + ")"
-	case snapshotted != "":
-		return "its disk " + snapshotted + " has internal snapshots; delete them first (qemu-img snapshot -l)"
+	case problem != "":
+		return problem
 	case ok && have.Root != d.path(have.Host, have.Volume()):
 		return d.movedDisk(have)
 	case refs.unknown() != "":
@@ -93,11 +91,14 @@ func (d *differ) hanging(have Spawn) string {
 	return ""
 }
 
-// snapshotted is a volume of the spawn that has internal snapshots.
-func (d *differ) snapshotted(have Spawn) string {
-	for _, name := range have.Volumes() {
-		if volume, _ := d.volume(have.Host, name); volume.Snapshots > 0 {
-			return name
+// snapshots says which snapshots hang on the spawn's disks.
+func (d *differ) snapshots(s Spawn) string {
+	if d.references(s.Host).Snapshots[s.UUID] > 0 {
+		return "it has snapshots or checkpoints; delete them first (virsh snapshot-list " + s.Domain + ")"
+	}
+	for _, name := range s.Volumes() {
+		if volume, _ := d.volume(s.Host, name); volume.Snapshots > 0 {
+			return "its disk " + name + " has internal snapshots; delete them first (qemu-img snapshot -l)"
 		}
 	}
 	return ""

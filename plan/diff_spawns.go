@@ -77,10 +77,14 @@ func (d *differ) newSpawn(want Spawn, keep []string, reason string) {
 			return
 		}
 	}
+	grow, pull := d.grownOf(want, keep), want.Consolidate && !want.Standalone
+	if problem := d.snapshots(want); problem != "" && (pull || len(grow) > 0) {
+		d.refuseReshape(want, problem)
+		grow, pull = nil, false
+	}
 	d.act(Action{
 		Verb: Create, Host: want.Host, Spawn: &want, Keep: keep,
-		Start: want.Power != Stopped, Pull: want.Consolidate && !want.Standalone, Reason: reason,
-		Grow: d.grownOf(want, keep),
+		Start: want.Power != Stopped, Grow: grow, Pull: pull, Reason: reason,
 	})
 }
 

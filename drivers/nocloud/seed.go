@@ -6,6 +6,7 @@
 package nocloud
 
 import (
+	"errors"
 	"fmt"
 
 	"gopkg.in/yaml.v3"
@@ -35,9 +36,32 @@ type metaData struct {
 	Hostname   string `yaml:"local-hostname"`
 }
 
+// maxContent is how many bytes the files of a seed may have together. Guests
+// keep user-data in memory and on their disk.
+const maxContent = 8 << 20
+
 // Render gives the image. With the user's own user-data, what we generate
-// becomes vendor-data, which cloud-init merges below it.
+// becomes vendor-data, which cloud-init merges below it. An instance-id is
+// needed; without one cloud-init takes the seed for no seed.
 func Render(seed plan.Seed, instanceID string) ([]byte, error) {
+	files, err := contentOf(seed, instanceID)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for _, f := range files {
+		total += len(f.content)
+	}
+	if total > maxContent {
+		return nil, fmt.Errorf("the files of the seed have %d bytes; %d are allowed", total, maxContent)
+	}
+	return writeISO("cidata", files), nil
+}
+
+func contentOf(seed plan.Seed, instanceID string) ([]file, error) {
+	if instanceID == "" {
+		return nil, errors.New("a seed needs an instance-id")
+	}
 	meta, err := yaml.Marshal(metaData{instanceID, seed.Hostname})
 	if err != nil {
 		return nil, fmt.Errorf("write meta-data: %w", err)
@@ -53,11 +77,12 @@ func Render(seed plan.Seed, instanceID string) ([]byte, error) {
 	if len(seed.NetworkConfig) > 0 {
 		files = append(files, file{"network-config", seed.NetworkConfig})
 	}
-	return writeISO("cidata", files), nil
+	return files, nil
 }
 
 // generate writes what the inventory says of a spawn. Keys go to the user that
-// it names, else to the image's own.
+// it names, else to the image's own. There is no password in it, and what the
+// image says of logins with passwords stays.
 func generate(seed plan.Seed) ([]byte, error) {
 	c := config{Hostname: seed.Hostname}
 	if seed.User == "" {

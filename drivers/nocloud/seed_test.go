@@ -2,6 +2,7 @@ package nocloud
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -17,7 +18,7 @@ import (
 )
 
 // contents is what another implementation of ISO 9660 reads from the seed. That
-// Linux reads it too is seen by the guests of the end to end tests.
+// the driver of Linux reads it too is seen in the guests of the end to end tests.
 func contents(t *testing.T, image []byte) map[string]string {
 	t.Helper()
 	opened, err := iso9660.OpenImage(bytes.NewReader(image))
@@ -120,18 +121,55 @@ func TestTheSameSeedGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-func TestValuesCannotBecomeConfiguration(t *testing.T) {
-	evil := "x\nruncmd: [reboot]\n#"
-	text, err := generate(plan.Seed{Hostname: evil, Keys: []string{evil, "- a: b"}})
-	if err != nil {
-		t.Fatal(err)
+func TestASeedTakesNoMoreSectorsThanItNeeds(t *testing.T) {
+	for size, sectors := range map[int]int{1: 1, 2047: 1, 2048: 1, 2049: 2} {
+		seed := plan.Seed{Hostname: "web", UserData: bytes.Repeat([]byte("x"), size)}
+		image := render(t, seed)
+		const rest = filesAt + 2 // with meta-data and vendor-data
+		if len(image) != (rest+sectors)*sector || contents(t, image)["user-data"] != string(seed.UserData) {
+			t.Errorf("%d bytes of user-data: an image of %d bytes", size, len(image))
+		}
 	}
-	var parsed map[string]any
-	if err := yaml.Unmarshal(text, &parsed); err != nil {
-		t.Fatal(err)
+}
+
+func TestASeedHasALimit(t *testing.T) {
+	meta := len("instance-id: an-id\nlocal-hostname: web\n") + len("#cloud-config\nhostname: web\n")
+	seed := plan.Seed{Hostname: "web", UserData: make([]byte, maxContent-meta)}
+	render(t, seed)
+	seed.NetworkConfig = []byte("x")
+	if _, err := Render(seed, "an-id"); err == nil || !strings.Contains(err.Error(), "8388609 bytes") {
+		t.Errorf("%v", err)
 	}
-	want := map[string]any{"hostname": evil, "ssh_authorized_keys": []any{evil, "- a: b"}}
-	if diff := cmp.Diff(want, parsed); diff != "" {
-		t.Error(diff)
+}
+
+func TestASeedWithoutInstanceIDIsRefused(t *testing.T) {
+	if _, err := Render(plan.Seed{Hostname: "web"}, ""); err == nil {
+		t.Error("a seed that cloud-init ignores was made")
+	}
+}
+
+// Whatever a value is, YAML gives back the very same string: nothing becomes
+// configuration, and no hostname a number.
+func TestValuesStayStrings(t *testing.T) {
+	for _, evil := range []string{
+		"x\nruncmd: [reboot]\n#", "- a: b", "!!binary x", "*alias", "{}", "'\"", "x: |\n  y", "\u2028", "---", "#",
+		"0123", "1e3", "0x10", "1_000", "yes", "off", "null", "~", "2001-01-01", "12:30", " x ", "", "\t",
+	} {
+		seed := plan.Seed{Hostname: evil, User: "ops", Keys: []string{evil, evil}}
+		files := contents(t, render(t, seed))
+		var meta, user map[string]any
+		if err := errors.Join(yaml.Unmarshal([]byte(files["meta-data"]), &meta), yaml.Unmarshal([]byte(files["user-data"]), &user)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]any{"instance-id": "an-id", "local-hostname": evil}, meta); diff != "" {
+			t.Error(diff)
+		}
+		want := map[string]any{"hostname": evil, "users": []any{map[string]any{
+			"name": "ops", "sudo": "ALL=(ALL) NOPASSWD:ALL", "shell": "/bin/bash", "lock_passwd": true,
+			"ssh_authorized_keys": []any{evil, evil},
+		}}}
+		if diff := cmp.Diff(want, user); diff != "" {
+			t.Error(diff)
+		}
 	}
 }

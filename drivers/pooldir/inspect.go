@@ -22,7 +22,9 @@ type Contents struct {
 
 // Inspect lists the folder once, reads this inventory's manifests, and looks
 // at the named files of spawns. Nothing is written, and of an image file only a
-// few hundred bytes are read, unless a golden image looks changed.
+// few hundred bytes are read, unless a golden image looks changed. What is not
+// as it should be is told of the object that it concerns; an error means that
+// the folder's contents are not known.
 func (f *Folder) Inspect(ctx context.Context, names []string) (Contents, error) {
 	contents := Contents{Volumes: map[string]plan.Volume{}}
 	entries, err := os.ReadDir(f.Path)
@@ -40,8 +42,11 @@ func (f *Folder) Inspect(ctx context.Context, names []string) (Contents, error) 
 		}
 	}
 	for _, name := range names {
-		if there[name] {
-			contents.Volumes[name] = f.volume(name)
+		if !there[name] {
+			continue // nor is it looked at: a forged name may lead out of the folder
+		}
+		if volume, ok := f.volume(name); ok {
+			contents.Volumes[name] = volume
 		}
 	}
 	return contents, ctx.Err()
@@ -49,17 +54,7 @@ func (f *Folder) Inspect(ctx context.Context, names []string) (Contents, error) 
 
 func (f *Folder) inspectEntry(name string, there map[string]bool, contents *Contents) error {
 	if parts := manifestName.FindStringSubmatch(name); parts != nil {
-		g := plan.Generation{Host: f.Host, Image: parts[1], Hash: parts[2]}
-		m, err := f.readManifest(g)
-		if errors.Is(err, errForeign) || errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		g, err = f.generation(g, m, there)
-		contents.Images = append(contents.Images, g)
-		return err
+		return f.inspectImage(plan.Generation{Host: f.Host, Image: parts[1], Hash: parts[2]}, there, contents)
 	}
 	if plan.IsSeed(name) {
 		contents.Seeds = append(contents.Seeds, plan.VolumeKey{Host: f.Host, Name: name})
@@ -74,49 +69,72 @@ func (f *Folder) inspectEntry(name string, there map[string]bool, contents *Cont
 	return err
 }
 
-// generation compares a golden image with its manifest.
-func (f *Folder) generation(g plan.Generation, m manifest, there map[string]bool) (plan.Generation, error) {
-	g.Origin, g.SHA256, g.Size, g.Created, g.Disk = m.Origin, m.SHA256, m.Size, m.Created, m.VirtualSize
-	if g.Complete = there[g.File()]; !g.Complete {
-		return g, nil
+func (f *Folder) inspectImage(g plan.Generation, there map[string]bool, contents *Contents) error {
+	m, err := f.readManifest(g)
+	if errors.Is(err, errForeign) || errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
+	if err != nil {
+		return err
+	}
+	g.Origin, g.SHA256, g.Size, g.Created, g.Disk = m.Origin, m.SHA256, m.Size, m.Created, m.VirtualSize
+	if g.Complete = there[g.File()]; g.Complete {
+		f.inspectFile(&g, m)
+	}
+	contents.Images = append(contents.Images, g)
+	return nil
+}
+
+// inspectFile compares a golden image with its manifest.
+func (f *Folder) inspectFile(g *plan.Generation, m manifest) {
 	info, err := f.stat(g.File())
+	if errors.Is(err, os.ErrNotExist) {
+		g.Complete = false // gone since the folder was listed
+		return
+	}
+	if err == nil {
+		g.Stale, g.Damage = f.compare(*g, m, info)
+		g.Sealed, err = f.sealed(*g, info)
+	}
 	if err != nil {
 		g.Damage = err.Error()
-		return g, nil
 	}
-	v, err := f.compare(g, m, info)
-	if err != nil {
-		return g, err
-	}
-	g.Stale, g.Damage = v.stale, v.damage
-	g.Sealed, err = f.sealed(g, info)
-	return g, err
 }
 
 // volume reads the header of a spawn's image; of a seed only that it is there.
-func (f *Folder) volume(name string) plan.Volume {
+// A file that is gone is not ok.
+func (f *Folder) volume(name string) (volume plan.Volume, ok bool) {
 	info, err := f.stat(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return plan.Volume{}, false
+	}
 	if err != nil {
-		return plan.Volume{Problem: err.Error()}
+		return plan.Volume{Problem: err.Error()}, true
 	}
-	volume := plan.Volume{Used: used(info)}
+	volume.Used = used(info)
 	if plan.IsSeed(name) {
-		return volume
+		return volume, true
 	}
-	file, err := f.open(name)
+	header, err := f.header(name, info.Size())
 	if err != nil {
 		volume.Problem = err.Error()
-		return volume
-	}
-	defer func() { _ = file.Close() }() // nothing was written
-	header, err := qcow2.Read(file, info.Size())
-	if err != nil {
-		volume.Problem = fmt.Sprintf("it is no sound qcow2 image: %v", err)
-		return volume
+		return volume, true
 	}
 	volume.Size, volume.Backing, volume.Snapshots = header.Size, header.BackingFile, header.Snapshots
-	return volume
+	return volume, true
+}
+
+func (f *Folder) header(name string, length int64) (qcow2.Header, error) {
+	file, err := f.open(name)
+	if err != nil {
+		return qcow2.Header{}, err
+	}
+	defer func() { _ = file.Close() }() // nothing was written
+	header, err := qcow2.Read(file, length)
+	if err != nil {
+		return qcow2.Header{}, fmt.Errorf("it is no sound qcow2 image: %w", err)
+	}
+	return header, nil
 }
 
 // used is what the file takes on disk: images are sparse.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -56,7 +55,7 @@ func (f *Folder) Backing(volume string) (string, error) {
 // Room implements apply.Overlays. What is measured is the size of the whole
 // chain in one file; what the overlay has already is not written again.
 func (f *Folder) Room(ctx context.Context, volume string) error {
-	info, err := os.Lstat(f.path(volume))
+	info, err := f.stat(volume)
 	if err != nil {
 		return err
 	}

@@ -3,17 +3,10 @@ package pooldir
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"os"
-	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"pcloud-apply/drivers/qcow2"
 	"pcloud-apply/drivers/qemuimg"
@@ -24,20 +17,23 @@ import (
 type publishing struct {
 	*Folder
 	generation plan.Generation
-	source     *os.File
-	image      qcow2.Image
+	source     *source
 	temp       *temp
-	manifest   manifest
+	group      int
+	virtual    int64  // size in bytes
+	sha256     string // of the finished file
 }
 
-// Publish implements apply.Images. The order of its steps is such that a final
-// name always means a complete image, whenever it is killed.
+// Publish implements apply.Images. Whenever it is killed, a final name means a
+// complete image; when it fails or ctx ends, nothing is left. Each step is told
+// before it is taken. A generation that is there and sound is left as it is;
+// one that is not sound, or not ours, is an error.
 func (f *Folder) Publish(ctx context.Context, g plan.Generation, step func(string)) (err error) {
-	if _, err := f.Check(ctx, g); err == nil {
-		return nil
+	if done, err := f.published(ctx, g); done || err != nil {
+		return err
 	}
 	p := &publishing{Folder: f, generation: g}
-	if err := p.openSource(); err != nil {
+	if p.source, err = openSource(g); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.source.Close()) }()
@@ -45,160 +41,139 @@ func (f *Folder) Publish(ctx context.Context, g plan.Generation, step func(strin
 		return err
 	}
 	defer func() { err = errors.Join(err, p.temp.discard()) }()
+	if err := p.prepare(ctx, step); err != nil {
+		return err
+	}
+	return p.commit(ctx, step)
+}
+
+// prepare makes the image under its temporary name.
+func (p *publishing) prepare(ctx context.Context, step func(string)) error {
 	for _, s := range []struct {
 		name string
 		run  func(context.Context) error
 	}{
-		{"check source", p.checkSource}, {"convert", p.convert}, {"check image", p.check},
-		{"hash", p.hash}, {"flush", p.settle}, {"write manifest", p.writeManifest},
-		{"rename", p.rename}, {"seal", p.seal},
+		{"check source", p.checkSource},
+		{"convert", p.convert},
+		{"check image", p.check},
+		{"hash image", p.hash},
+		{"flush", p.settle},
 	} {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		step(s.name)
-		if err := s.run(ctx); err != nil {
+		err := ctx.Err()
+		if err == nil {
+			err = s.run(ctx)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
 	return nil
 }
 
-// openSource opens the source once: what is judged, hashed and converted is
-// one file, whatever happens to its name meanwhile.
-func (p *publishing) openSource() error {
-	path := p.generation.Source.Path
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return fmt.Errorf("open source: %w", err)
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
-	}
-	if err == nil {
-		p.image, err = qcow2.Source(file, info.Size())
-	}
-	if err == nil && p.generation.Disk > 0 && p.generation.Disk < p.image.Size {
-		err = fmt.Errorf("disk of %s is smaller than the image's %s", plan.Bytes(p.generation.Disk), plan.Bytes(p.image.Size))
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("source image %s is refused: %w", p.generation.Source, err), file.Close())
-	}
-	p.source = file
-	return nil
-}
-
-// checkSource compares the source with its declared checksum, or with the
-// digest that the plan was made from. A download was compared when it came, and
-// may have been decompressed since.
+// checkSource looks at files only: a download was compared with its checksum
+// when it came, and may have been decompressed since.
 func (p *publishing) checkSource(ctx context.Context) error {
 	if p.generation.Source.URL != "" {
 		return nil
 	}
-	kind, want, _ := strings.Cut(p.generation.Source.Content, ":")
-	digest := map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.New}[kind]
-	if digest == nil {
-		return fmt.Errorf("unknown checksum %q", p.generation.Source.Content)
-	}
-	got, err := sum(ctx, p.source, digest())
-	if err != nil {
-		return fmt.Errorf("read source: %w", err)
-	}
-	if got != want {
-		return fmt.Errorf("%s has the %s %s, not the expected %s", p.generation.Source.Path, kind, got, want)
-	}
-	return nil
+	return p.source.verify(ctx, p.generation.Source.Content)
 }
 
-func sum(ctx context.Context, file *os.File, digest hash.Hash) (string, error) {
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return "", err
-	}
-	if _, err := io.Copy(digest, &interruptible{ctx, file}); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(digest.Sum(nil)), nil
-}
-
-// interruptible ends a long reading when its context ends.
-type interruptible struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r *interruptible) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
-}
-
-// convert hands the tool the very file that was judged, as a descriptor.
+// convert hands the tool the very file that was judged, as a descriptor, and
+// the lock on the temporary file: a tool that outlives us keeps it.
 func (p *publishing) convert(ctx context.Context) error {
 	tool := p.QEMUImg
-	tool.Inherit = append([]*os.File{p.source, p.temp.File}, tool.Inherit...)
-	if err := tool.Convert(ctx, qemuimg.Inherited(0), p.image.Format, p.temp.Name()); err != nil {
+	tool.Inherit = append([]*os.File{p.source.File, p.temp.File}, tool.Inherit...)
+	if err := tool.Convert(ctx, qemuimg.Inherited(0), p.source.image.Format, p.temp.Name()); err != nil {
 		return err
 	}
-	if p.generation.Disk > p.image.Size {
+	if err := p.source.unchanged(); err != nil {
+		return err
+	}
+	if p.generation.Disk > p.source.image.Size {
 		return tool.Grow(ctx, p.temp.Name(), p.generation.Disk)
 	}
 	return nil
 }
 
-// check reads the result as it is on disk, not as the tool says.
-func (p *publishing) check(context.Context) error {
+// check reads the header as it is in our own descriptor, not as the tool says.
+func (p *publishing) check(ctx context.Context) error {
+	tool := p.QEMUImg
+	tool.Inherit = append([]*os.File{p.temp.File}, tool.Inherit...)
+	if err := tool.Check(ctx, p.temp.Name()); err != nil {
+		return err
+	}
 	info, err := p.temp.Stat()
 	if err != nil {
 		return err
 	}
 	header, err := qcow2.Read(p.temp, info.Size())
-	switch want := max(p.generation.Disk, p.image.Size); {
-	case err != nil:
+	if err != nil {
 		return err
-	case header.BackingFile != "" || header.DataFile || header.Encrypted:
-		return errors.New("the converted image does not stand alone")
-	case header.Size < want:
-		return fmt.Errorf("the converted image has %d bytes, not %d", header.Size, want)
 	}
-	p.manifest.VirtualSize = header.Size
+	p.virtual = header.Size
+	want := qcow2.Header{Version: 3, Size: max(p.generation.Disk, p.source.image.Size)}
+	if header != want {
+		return fmt.Errorf("the converted image is not as it should be: %+v, not %+v", header, want)
+	}
 	return nil
 }
 
 func (p *publishing) hash(ctx context.Context) (err error) {
-	p.manifest.SHA256, err = sum(ctx, p.temp.File, sha256.New())
+	p.sha256, err = sum(ctx, p.temp.File, sha256.New())
 	return err
 }
 
-func (p *publishing) settle(ctx context.Context) error {
-	group, err := p.Group(ctx)
+func (p *publishing) settle(ctx context.Context) (err error) {
+	if p.group, err = p.Group(ctx); err != nil {
+		return err
+	}
+	return p.temp.settle(sealedMode, p.group)
+}
+
+// commit gives the image its final name. Once the manifest is written there is
+// no way back on an interrupt: what is left to do takes no time.
+func (p *publishing) commit(ctx context.Context, step func(string)) (err error) {
+	unlock, err := p.lock()
 	if err != nil {
 		return err
 	}
-	return p.temp.settle(sealedMode, group)
+	defer func() { err = errors.Join(err, unlock()) }()
+	if done, err := p.published(ctx, p.generation); done || err != nil {
+		return err
+	}
+	step("write manifest")
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	if err := p.name(step); err != nil {
+		return errors.Join(err, p.remove(p.generation.Manifest()))
+	}
+	if err := p.sync(); err != nil {
+		return err
+	}
+	step("seal")
+	return seal(p.temp.File, p.group)
 }
 
-func (p *publishing) writeManifest(context.Context) error {
-	if _, err := os.Lstat(p.path(p.generation.File())); err == nil {
-		return errTaken(p.path(p.generation.File()))
+func (p *publishing) name(step func(string)) error {
+	if err := p.writeManifest(); err != nil {
+		return err
 	}
+	step("rename")
+	return p.temp.publish(p.generation.File())
+}
+
+func (p *publishing) writeManifest() error {
 	info, err := p.temp.Stat()
 	if err != nil {
-		return err
+		return fmt.Errorf("write manifest: %w", err)
 	}
-	g, m := p.generation, &p.manifest
-	m.Format, m.Inventory, m.Origin, m.Image, m.Hash = manifestFormat, p.Inventory, p.Origin, g.Image, g.Hash
-	m.Size, m.ModTime, m.Created, m.Tool = info.Size(), info.ModTime(), time.Now(), p.Tool
-	m.Source, m.Content = g.Source.String(), g.Source.Content
-	return p.Folder.writeManifest(g, *m)
+	g := p.generation
+	return p.Folder.writeManifest(g, manifest{
+		identity: identity{manifestFormat, p.Inventory, g.Image, g.Hash},
+		Origin:   p.Origin, SHA256: p.sha256, Size: info.Size(), ModTime: info.ModTime().UTC(), VirtualSize: p.virtual,
+		Created: time.Now().UTC(), Tool: p.Tool, Source: g.Source.String(), Content: g.Source.Content,
+	})
 }
-
-func (p *publishing) rename(context.Context) error {
-	if err := p.temp.publish(p.generation.File()); err != nil {
-		return err
-	}
-	return p.sync()
-}
-
-func (p *publishing) seal(ctx context.Context) error { return p.Folder.seal(ctx, p.generation) }

@@ -2,46 +2,83 @@ package pooldir
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"pcloud-apply/drivers/qemuimg"
 	"pcloud-apply/plan"
 )
 
 func TestAPublishedImageIsCompleteAndSealed(t *testing.T) {
-	for _, umask := range []int{0, 0o077} {
+	for _, umask := range []int{0, 0o022, 0o077} {
 		old := unix.Umask(umask)
 		f, g := folder(t), generation(t, hash12)
+		f.Group = func(context.Context) (int, error) { return 1234, nil }
 		g.Disk = 4 << 20
 		publish(t, f, g)
 		unix.Umask(old)
-		got := found(t, f)
-		if !got.Complete || !got.Sealed || got.Stale || got.Damage != "" || got.Disk != 4<<20 || got.Origin != "here" {
+		if got := sound(t, f, g); got.Disk != 4<<20 || got.Origin != "here" || got.Created.IsZero() {
 			t.Errorf("umask %o: %+v", umask, got)
 		}
-		info, err := os.Stat(f.path(g.File()))
+		for name, want := range map[string]os.FileMode{g.File(): 0o440, g.Manifest(): 0o444} {
+			info, err := os.Lstat(f.path(name))
+			must(t, err)
+			if info.Mode() != want {
+				t.Errorf("umask %o: %s has the mode %v", umask, name, info.Mode())
+			}
+		}
+		if err := os.WriteFile(f.path(g.File()), nil, 0); !errors.Is(err, os.ErrPermission) {
+			t.Errorf("a sealed image can be written: %v", err)
+		}
+		info, err := os.Lstat(f.path(g.File()))
 		must(t, err)
-		manifest, err := os.Stat(f.path(g.Manifest()))
-		must(t, err)
-		if info.Mode() != 0o440 || manifest.Mode() != 0o444 {
-			t.Errorf("umask %o: modes %v and %v", umask, info.Mode(), manifest.Mode())
-		}
-		if err := os.WriteFile(f.path(g.File()), nil, 0); err == nil {
-			t.Error("a sealed image can be written")
-		}
-		out, err := exec.Command("qemu-img", "info", f.path(g.File())).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "file format: qcow2") {
-			t.Errorf("%v: %s", err, out)
-		}
-		if names := list(t, f); len(names) != 2 {
-			t.Errorf("left in the folder: %v", names)
+		if st := info.Sys().(*syscall.Stat_t); st.Uid != 0 || st.Gid != 1234 {
+			t.Errorf("owner %d:%d", st.Uid, st.Gid)
 		}
 	}
+}
+
+// A qcow2 size need not be a whole number of sectors: QEMU takes the whole ones.
+func TestThePublishedImageHasTheContentOfItsSource(t *testing.T) {
+	dir := t.TempDir()
+	raw, qcow2, odd := filepath.Join(dir, "raw"), filepath.Join(dir, "qcow2"), filepath.Join(dir, "odd")
+	must(t, os.WriteFile(raw, []byte(strings.Repeat("bytes!\n\n", 1<<18)), 0o600))
+	run(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", raw, qcow2)
+	run(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, odd)
+	file, err := os.OpenFile(odd, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = file.WriteAt([]byte{0, 0x1f, 0xfe, 1}, 28) // of the virtual size: 511 less
+	must(t, errors.Join(err, file.Close()))
+	for path, c := range map[string]struct {
+		format string
+		size   int64
+	}{raw: {"raw", 2 << 20}, qcow2: {"qcow2", 2 << 20}, odd: {"qcow2", 2<<20 - 512}} {
+		f, g := folder(t), from(t, path, hash12)
+		publish(t, f, g)
+		if got := sound(t, f, g); got.Disk != c.size {
+			t.Errorf("%s: %+v", path, got)
+		}
+		run(t, "qemu-img", "compare", "-f", c.format, "-F", "qcow2", path, f.path(g.File()))
+	}
+}
+
+func TestAChecksumMayBeWrittenInAnyWay(t *testing.T) {
+	f, g := folder(t), generation(t, hash12)
+	out, err := exec.Command("sha512sum", g.Source.Path).Output()
+	must(t, err)
+	g.Source.Content = "sha512:" + strings.ToUpper(strings.Fields(string(out))[0])
+	publish(t, f, g)
+	sound(t, f, g)
 }
 
 func TestPublishingAgainChangesNothing(t *testing.T) {
@@ -49,6 +86,7 @@ func TestPublishingAgainChangesNothing(t *testing.T) {
 	publish(t, f, g)
 	before, err := os.Stat(f.path(g.File()))
 	must(t, err)
+	must(t, os.Remove(g.Source.Path)) // it is not even needed
 	publish(t, f, g)
 	after, err := os.Stat(f.path(g.File()))
 	must(t, err)
@@ -57,133 +95,175 @@ func TestPublishingAgainChangesNothing(t *testing.T) {
 	}
 }
 
-// TestAPublishThatStopsAnywhereLeavesNothingHalf stops before each step: no
-// image, or a complete one, is under its final name, and the next try succeeds.
-func TestAPublishThatStopsAnywhereLeavesNothingHalf(t *testing.T) {
-	for n := 1; ; n++ {
+// steps are those of a publish, in their order.
+var steps = []string{
+	"check source", "convert", "check image", "hash image", "flush", "write manifest", "rename", "seal",
+}
+
+func TestStepsAreToldInOrder(t *testing.T) {
+	f, g := folder(t), generation(t, hash12)
+	var told []string
+	must(t, f.Publish(t.Context(), g, func(step string) { told = append(told, step) }))
+	if !slices.Equal(told, steps) {
+		t.Errorf("%v", told)
+	}
+}
+
+// Up to the manifest an interrupt leaves nothing; from there on the rest is done.
+func TestAnInterruptedPublishLeavesNothingOrAll(t *testing.T) {
+	for n, stop := range steps {
 		f, g := folder(t), generation(t, hash12)
 		ctx, cancel := context.WithCancel(t.Context())
-		steps := 0
-		err := f.Publish(ctx, g, func(string) {
-			if steps++; steps == n {
+		err := f.Publish(ctx, g, func(step string) {
+			if step == stop {
 				cancel()
 			}
 		})
 		cancel()
-		for _, name := range list(t, f) {
-			if strings.HasPrefix(name, ".pcloud-") {
-				t.Errorf("stopped at step %d: %s is left", n, name)
-			}
+		if n > slices.Index(steps, "write manifest") {
+			must(t, err)
+			sound(t, f, g)
+			continue
 		}
-		if _, there := os.Stat(f.path(g.File())); there == nil {
-			if damage := found(t, f).Damage; damage != "" {
-				t.Errorf("stopped at step %d: %s", n, damage)
-			}
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), stop) {
+			t.Errorf("interrupted at %s: %v", stop, err)
 		}
+		holds(t, f)
 		publish(t, f, g)
-		if err == nil && steps < n {
-			if n < 8 {
-				t.Errorf("only %d steps", n)
-			}
-			return
-		}
+		sound(t, f, g)
 	}
 }
 
-func TestASourceThatIsNotAsDeclaredIsRefused(t *testing.T) {
-	for name, change := range map[string]func(*plan.Generation){
-		"wrong sha256":   func(g *plan.Generation) { g.Source.Content = "sha256:" + strings.Repeat("0", 64) },
-		"wrong sha512":   func(g *plan.Generation) { g.Source.Content = "sha512:" + strings.Repeat("0", 128) },
-		"missing":        func(g *plan.Generation) { g.Source.Path += ".none" },
-		"a folder":       func(g *plan.Generation) { g.Source.Path = filepath.Dir(g.Source.Path) },
-		"disk too small": func(g *plan.Generation) { g.Disk = 512 },
+func TestAFailingStepLeavesNothing(t *testing.T) {
+	broken := errors.New("broken")
+	for name, c := range map[string]struct {
+		spoil func(*Folder, *plan.Generation)
+		want  string
+	}{
+		"group":     {func(f *Folder, _ *plan.Generation) { f.Group = func(context.Context) (int, error) { return 0, broken } }, "flush: broken"},
+		"tool":      {func(f *Folder, _ *plan.Generation) { f.QEMUImg.Path = "/bin/false" }, "convert: qemu-img convert: exit status 1"},
+		"lazy tool": {func(f *Folder, _ *plan.Generation) { f.QEMUImg.Path = "/bin/true" }, "check image: not a qcow2 image"},
+		"no room":   {func(f *Folder, _ *plan.Generation) { f.Path = mounted(t, "tmpfs", "size=512k") }, "No space left"},
+		"no growth": {func(_ *Folder, g *plan.Generation) { g.Disk = 1 << 62 }, "resize"},
 	} {
 		f, g := folder(t), generation(t, hash12)
-		change(&g)
-		if err := f.Publish(t.Context(), g, quiet); err == nil {
-			t.Errorf("%s: it was published", name)
-		}
-		if names := list(t, f); len(names) != 0 {
-			t.Errorf("%s: left: %v", name, names)
-		}
+		c.spoil(f, &g)
+		refused(t, name, f.Publish(t.Context(), g, quiet), c.want)
+		holds(t, f)
 	}
 }
 
-// TestAHostileSourceIsNeverOpenedByATool: the backing file is a pipe, on which
-// a tool that opened it would hang.
-func TestAHostileSourceIsNeverOpenedByATool(t *testing.T) {
+// The name is taken, by a stranger, between the last look at it and the rename.
+func TestANameThatIsTakenAtTheLastMomentIsLeft(t *testing.T) {
 	f, g := folder(t), generation(t, hash12)
-	pipe := filepath.Join(t.TempDir(), "pipe")
-	must(t, unix.Mkfifo(pipe, 0o600))
-	out, err := exec.Command("qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "raw", "-b", pipe, g.Source.Path, "1M").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
+	err := f.Publish(t.Context(), g, func(step string) {
+		if step == "rename" {
+			must(t, os.WriteFile(f.path(g.File()), []byte("theirs"), 0o600))
+		}
+	})
+	refused(t, "taken", err, "move it away")
+	holds(t, f, g.File())
+	if text, err := os.ReadFile(f.path(g.File())); err != nil || string(text) != "theirs" {
+		t.Errorf("%q, %v", text, err)
 	}
-	sum, err := digest(g.Source.Path)
+}
+
+// Each child keeps the lock on what it writes, and the locks of the run.
+func TestChildrenHoldTheLocks(t *testing.T) {
+	f, g := folder(t), generation(t, hash12)
+	lock, err := os.Create(filepath.Join(t.TempDir(), "lock"))
 	must(t, err)
-	g.Source.Content = "sha256:" + sum
-	if err := f.Publish(t.Context(), g, quiet); err == nil || !strings.Contains(err.Error(), "it has a backing file") {
-		t.Errorf("%v", err)
+	held := filepath.Join(t.TempDir(), "held")
+	text := "#!/bin/sh\nreadlink /proc/self/fd/* >>" + held + "\nexec " + f.QEMUImg.Path + " \"$@\"\n"
+	f.QEMUImg = script(t, text)
+	f.QEMUImg.Inherit = []*os.File{lock}
+	g.Disk = 2 << 20
+	publish(t, f, g)
+	seen, err := os.ReadFile(held)
+	must(t, errors.Join(err, lock.Close()))
+	for _, want := range []string{f.path(".pcloud-lab."), lock.Name()} {
+		if got := strings.Count(string(seen), want); got != 3 {
+			t.Errorf("%s is held by %d of convert, resize and check: %s", want, got, seen)
+		}
 	}
 }
 
-func TestAChangedImageIsDamaged(t *testing.T) {
-	f, g := folder(t), generation(t, hash12)
-	publish(t, f, g)
-	path := unseal(t, f, g)
-	if out, err := exec.Command("qemu-io", "-f", "qcow2", "-c", "write -P 7 0 64k", path).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if got := found(t, f); got.Damage == "" {
-		t.Errorf("%+v", got)
-	}
-	if _, err := f.Check(t.Context(), g); err == nil {
-		t.Error("a changed image counts as sound")
-	}
-	if err := f.Mend(t.Context(), g, quiet); err == nil {
-		t.Error("a changed image was mended")
+func script(t *testing.T, text string) qemuimg.Tool {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "qemu-img")
+	must(t, os.WriteFile(path, []byte(text), 0o700))
+	return qemuimg.Tool{Path: path}
+}
+
+// The result is judged by what is in the file, not by what the tool says.
+func TestAToolThatMakesSomethingElseIsNoticed(t *testing.T) {
+	for name, create := range map[string]string{
+		"another size": "-f qcow2 %s 3M",
+		"an overlay":   "-f qcow2 -u -b /nonexistent -F raw %s 1M",
+		"no qcow2":     "-f raw %s 1M",
+	} {
+		f, g := folder(t), generation(t, hash12)
+		f.QEMUImg = script(t, `#!/bin/sh
+for last; do :; done
+case $1 in convert) exec qemu-img create -q `+fmt.Sprintf(create, `"$last"`)+`; esac
+`)
+		refused(t, name, f.Publish(t.Context(), g, quiet), "check image: ")
+		holds(t, f)
 	}
 }
 
-func TestATouchedAndUnsealedImageIsMended(t *testing.T) {
+// otherwise is a tool that makes other bytes of the same content.
+func otherwise(t *testing.T, tool qemuimg.Tool) qemuimg.Tool {
+	t.Helper()
+	text := "#!/bin/sh\ncommand=$1; shift\n[ $command != convert ] || set -- -o cluster_size=4k \"$@\"\nexec " + tool.Path + " $command \"$@\"\n"
+	return script(t, text)
+}
+
+func TestPublishesAtOnceLeaveOneImageAndItsManifest(t *testing.T) {
 	f, g := folder(t), generation(t, hash12)
-	publish(t, f, g)
-	path := unseal(t, f, g)
-	must(t, os.Chmod(path, 0o644))
-	now := found(t, f).Created.Add(1)
-	must(t, os.Chtimes(path, now, now))
-	if got := found(t, f); got.Sealed || !got.Stale || got.Damage != "" {
-		t.Errorf("%+v", got)
+	other := *f
+	other.QEMUImg = otherwise(t, f.QEMUImg)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if err := errors.Join(f.Publish(t.Context(), g, quiet), other.Publish(t.Context(), g, quiet)); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Go(func() {
+			if err := other.Publish(t.Context(), g, quiet); err != nil {
+				t.Error(err)
+			}
+		})
 	}
-	must(t, f.Mend(t.Context(), g, quiet))
-	if got := found(t, f); !got.Sealed || got.Stale || got.Damage != "" {
-		t.Errorf("after mending: %+v", got)
+	all.Wait()
+	sound(t, f, g)
+	if sum, err := digest(f.path(g.File())); err != nil || sum != found(t, f).SHA256 {
+		t.Errorf("the manifest is of another image: %v", err)
 	}
 }
 
-func TestRemoveTakesTheManifestLast(t *testing.T) {
+// Nobody else gets between an image and its manifest.
+func TestTheTwoNamesAreGivenUnderALock(t *testing.T) {
 	f, g := folder(t), generation(t, hash12)
-	publish(t, f, g)
-	must(t, f.Remove(t.Context(), g, func(step string) {
-		if _, err := os.Stat(f.path(g.Manifest())); err != nil {
-			t.Errorf("%s: the manifest is gone already", step)
+	locked := func(step string) bool {
+		dir, err := os.Open(f.Path)
+		must(t, err)
+		err = unix.Flock(int(dir.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+		must(t, dir.Close())
+		return errors.Is(err, unix.EWOULDBLOCK)
+	}
+	must(t, f.Publish(t.Context(), g, func(step string) {
+		if commits := slices.Index(steps, step) >= slices.Index(steps, "write manifest"); locked(step) != commits {
+			t.Errorf("%s: locked is %v", step, !commits)
 		}
 	}))
-	if names := list(t, f); len(names) != 0 {
-		t.Errorf("left: %v", names)
-	}
-	must(t, f.Remove(t.Context(), g, quiet))
-}
-
-func TestAManifestAloneIsAnUnfinishedImage(t *testing.T) {
-	f, g := folder(t), generation(t, hash12)
-	publish(t, f, g)
-	must(t, os.Remove(unseal(t, f, g)))
-	if got := found(t, f); got.Complete {
-		t.Errorf("%+v", got)
-	}
-	publish(t, f, g)
-	if got := found(t, f); !got.Complete || got.Damage != "" {
-		t.Errorf("%+v", got)
+	must(t, f.Remove(t.Context(), g, func(step string) {
+		if !locked(step) {
+			t.Errorf("%s: it is not locked", step)
+		}
+	}))
+	if locked("afterwards") {
+		t.Error("it is locked afterwards")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -23,26 +24,32 @@ const immutable = 0x10
 // sealed tells whether the image is as Publish leaves it, as far as this
 // process and the file system can make it so.
 func (f *Folder) sealed(g plan.Generation, info fs.FileInfo) (bool, error) {
-	if info.Mode().Perm() != sealedMode {
-		return false, nil
+	if info.Mode() != sealedMode || !maySetImmutable() {
+		return info.Mode() == sealedMode, nil
 	}
 	file, err := f.open(g.File())
-	if errors.Is(err, os.ErrPermission) {
-		return true, nil // who may not read it cannot mend it either
-	}
 	if err != nil {
 		return false, err
 	}
 	defer func() { _ = file.Close() }() // nothing was written
 	flags, err := getFlags(file)
-	if err != nil || !maySetImmutable() {
+	if lacksFlags(err) {
 		return true, nil
 	}
-	return flags&immutable != 0, nil
+	return flags&immutable != 0, err
 }
 
 func getFlags(file *os.File) (int, error) {
-	return unix.IoctlGetInt(int(file.Fd()), unix.FS_IOC_GETFLAGS)
+	flags, err := unix.IoctlGetInt(int(file.Fd()), unix.FS_IOC_GETFLAGS)
+	if err != nil {
+		return 0, fmt.Errorf("read flags of %s: %w", file.Name(), err)
+	}
+	return flags, nil
+}
+
+// lacksFlags tells whether an error means that the file system has no flags.
+func lacksFlags(err error) bool {
+	return errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EOPNOTSUPP)
 }
 
 // maySetImmutable: it takes root with CAP_LINUX_IMMUTABLE, which many
@@ -52,11 +59,15 @@ func maySetImmutable() bool {
 	return os.Geteuid() == 0 && err == nil && held == 1
 }
 
-// setImmutable sets or clears the flag where it can be had.
+// setImmutable sets or clears the flag where it can be had: elsewhere the mode
+// must do.
 func setImmutable(file *os.File, on bool) error {
 	flags, err := getFlags(file)
-	if err != nil || !maySetImmutable() {
-		return nil // a file system without the flag: the mode must do
+	if lacksFlags(err) || !maySetImmutable() {
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	wanted := flags &^ immutable
 	if on {
@@ -65,128 +76,67 @@ func setImmutable(file *os.File, on bool) error {
 	if wanted == flags {
 		return nil
 	}
-	return unix.IoctlSetPointerInt(int(file.Fd()), unix.FS_IOC_SETFLAGS, wanted)
-}
-
-// seal gives a published image its owner, mode and flag.
-func (f *Folder) seal(ctx context.Context, g plan.Generation) (err error) {
-	group, err := f.Group(ctx)
-	if err != nil {
-		return err
-	}
-	file, err := f.open(g.File())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if err := setImmutable(file, false); err != nil {
-		return fmt.Errorf("clear the immutable flag: %w", err)
-	}
-	if os.Geteuid() == 0 {
-		if err := file.Chown(0, group); err != nil {
-			return fmt.Errorf("set owner: %w", err)
-		}
-	}
-	if err := file.Chmod(sealedMode); err != nil {
-		return fmt.Errorf("set mode: %w", err)
-	}
-	if err := setImmutable(file, true); err != nil {
-		return fmt.Errorf("set the immutable flag: %w", err)
+	if err := unix.IoctlSetPointerInt(int(file.Fd()), unix.FS_IOC_SETFLAGS, wanted); err != nil {
+		return fmt.Errorf("set flags of %s: %w", file.Name(), err)
 	}
 	return nil
 }
 
-// Mend implements apply.Images.
+// seal gives an image its owner, mode and flag. While one of the first two is
+// to be changed, the flag has to be off.
+func seal(file *os.File, group int) error {
+	right, err := owned(file, group)
+	if err == nil && !right {
+		err = setImmutable(file, false)
+	}
+	if err == nil && !right {
+		err = own(file, sealedMode, group)
+	}
+	if err == nil {
+		err = setImmutable(file, true)
+	}
+	if err != nil {
+		return fmt.Errorf("seal: %w", err)
+	}
+	return nil
+}
+
+func owned(file *os.File, group int) (bool, error) {
+	var st syscall.Stat_t
+	if err := syscall.Fstat(int(file.Fd()), &st); err != nil {
+		return false, err
+	}
+	mine := os.Geteuid() != 0 || st.Uid == 0 && int(st.Gid) == group
+	return mine && st.Mode&^syscall.S_IFMT == sealedMode, nil
+}
+
+// Mend implements apply.Images: it seals a sound image anew and writes a stale
+// manifest again. An image that was changed is an error, and is left as it is.
 func (f *Folder) Mend(ctx context.Context, g plan.Generation, step func(string)) error {
-	m, info, err := f.lookAt(g)
+	m, info, stale, err := f.lookAt(ctx, g)
 	if err != nil {
 		return err
 	}
-	v, err := f.compare(g, m, info)
-	switch {
-	case err != nil:
-		return err
-	case v.damage != "":
-		return errors.New(v.damage)
-	case v.stale:
+	if stale {
 		step("write manifest")
-		m.Size, m.ModTime = info.Size(), info.ModTime()
+		m.Size, m.ModTime = info.Size(), info.ModTime().UTC()
 		if err := f.writeManifest(g, m); err != nil {
 			return err
 		}
 	}
+	group, err := f.Group(ctx)
+	if err != nil {
+		return err
+	}
 	step("seal")
-	return f.seal(ctx, g)
+	return f.seal(g, group)
 }
 
-func (f *Folder) lookAt(g plan.Generation) (manifest, fs.FileInfo, error) {
-	m, err := f.readManifest(g)
-	if err != nil {
-		return manifest{}, nil, err
-	}
-	info, err := f.stat(g.File())
-	if err != nil {
-		return manifest{}, nil, fmt.Errorf("look at golden image: %w", err)
-	}
-	return m, info, nil
-}
-
-// Remove implements apply.Images. The manifest goes last: while it is there,
-// the rest is known to be ours.
-func (f *Folder) Remove(_ context.Context, g plan.Generation, step func(string)) error {
-	if _, err := f.readManifest(g); err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	step("remove image")
-	if err := f.removeImage(g); err != nil {
-		return err
-	}
-	step("remove manifest")
-	if err := f.remove(g.Manifest()); err != nil {
-		return err
-	}
-	return f.sync()
-}
-
-func (f *Folder) removeImage(g plan.Generation) error {
+func (f *Folder) seal(g plan.Generation, group int) (err error) {
 	file, err := f.open(g.File())
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
-		return err
+		return fmt.Errorf("seal: %w", err)
 	}
-	if err := errors.Join(setImmutable(file, false), file.Close()); err != nil {
-		return fmt.Errorf("clear the immutable flag: %w", err)
-	}
-	if err := f.remove(g.File()); err != nil {
-		return err
-	}
-	return f.sync()
-}
-
-// Golden is a golden image that was found sound.
-type Golden struct {
-	Path   string // absolute
-	SHA256 string
-	Size   int64 // virtual size in bytes
-}
-
-// Check compares the image with its manifest and fails when it was changed.
-func (f *Folder) Check(_ context.Context, g plan.Generation) (Golden, error) {
-	m, info, err := f.lookAt(g)
-	if err != nil {
-		return Golden{}, err
-	}
-	v, err := f.compare(g, m, info)
-	if err != nil {
-		return Golden{}, err
-	}
-	if v.damage != "" {
-		return Golden{}, fmt.Errorf("golden image %s is damaged: %s", g.Name(), v.damage)
-	}
-	return Golden{f.path(g.File()), m.SHA256, m.VirtualSize}, nil
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return seal(file, group)
 }

@@ -1,10 +1,10 @@
 package pooldir
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,52 +14,79 @@ import (
 // inventories have no dot, so that one inventory's files are never another's.
 func (f *Folder) tempPrefix() string { return ".pcloud-" + f.Inventory + "." }
 
-const tempSuffix = ".tmp"
+var tempRest = regexp.MustCompile(`^[a-z0-9]+\.tmp$`)
 
 func (f *Folder) isTemp(name string) bool {
-	return strings.HasPrefix(name, f.tempPrefix()) && strings.HasSuffix(name, tempSuffix)
+	rest, ours := strings.CutPrefix(name, f.tempPrefix())
+	return ours && tempRest.MatchString(rest)
 }
 
 // temp is a file on its way to a final name. Its writer, and the tools that it
-// runs, hold a lock on it: one that nobody holds was left by a killed run.
+// runs, hold an exclusive lock on it: one that nobody holds was left by a
+// killed run.
 type temp struct {
 	*os.File
-	folder *Folder
+	folder  *Folder
+	renamed bool
 }
 
 func (f *Folder) newTemp() (*temp, error) {
-	file, err := os.CreateTemp(f.Path, f.tempPrefix()+"*"+tempSuffix) // exclusive, 0600
-	if err != nil {
-		return nil, fmt.Errorf("make a temporary file: %w", err)
-	}
-	t := &temp{file, f}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", file.Name(), err), t.discard())
-	}
-	return t, nil
-}
-
-// discard closes the file and removes it, unless it was renamed.
-func (t *temp) discard() error {
-	err := t.Close()
-	if removed := os.Remove(t.Name()); removed != nil && !errors.Is(removed, os.ErrNotExist) {
-		err = errors.Join(err, removed)
-	}
-	return err
-}
-
-// settle gives the file its mode and group and makes its content durable.
-func (t *temp) settle(mode os.FileMode, group int) error {
-	if os.Geteuid() == 0 {
-		if err := t.Chown(0, group); err != nil {
-			return fmt.Errorf("set owner: %w", err)
+	for {
+		file, err := os.CreateTemp(f.Path, f.tempPrefix()+"*.tmp") // exclusive, 0600
+		if err != nil {
+			return nil, fmt.Errorf("make a temporary file: %w", err)
+		}
+		t := &temp{File: file, folder: f}
+		if err := flock(file, unix.LOCK_EX); err != nil {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", file.Name(), err), t.discard())
+		}
+		if f.is(file) {
+			return t, nil
+		}
+		// Before it was locked, somebody took it for a leftover: once more.
+		if err := file.Close(); err != nil {
+			return nil, fmt.Errorf("close a temporary file: %w", err)
 		}
 	}
-	if err := t.Chmod(mode); err != nil {
-		return fmt.Errorf("set mode: %w", err)
+}
+
+// is tells whether the file's name still leads to it.
+func (f *Folder) is(file *os.File) bool {
+	named, err := os.Lstat(file.Name())
+	opened, openedErr := file.Stat()
+	return err == nil && openedErr == nil && os.SameFile(named, opened)
+}
+
+// discard removes the file, unless it was renamed, and closes it: in this
+// order nobody sees it unlocked.
+func (t *temp) discard() error {
+	var err error
+	if !t.renamed {
+		err = os.Remove(t.Name())
+	}
+	return errors.Join(err, t.Close())
+}
+
+// settle gives the file its owner and mode and makes its content durable.
+func (t *temp) settle(mode os.FileMode, group int) error {
+	if err := own(t.File, mode, group); err != nil {
+		return err
 	}
 	if err := t.Sync(); err != nil {
 		return fmt.Errorf("flush: %w", err)
+	}
+	return nil
+}
+
+// own sets the mode whatever the umask is. Who is not root keeps the files.
+func own(file *os.File, mode os.FileMode, group int) error {
+	if os.Geteuid() == 0 {
+		if err := file.Chown(0, group); err != nil {
+			return fmt.Errorf("set owner: %w", err)
+		}
+	}
+	if err := file.Chmod(mode); err != nil {
+		return fmt.Errorf("set mode: %w", err)
 	}
 	return nil
 }
@@ -72,6 +99,7 @@ func (t *temp) replace(name string) error {
 	if err := os.Rename(t.Name(), t.folder.path(name)); err != nil {
 		return fmt.Errorf("rename to final name: %w", err)
 	}
+	t.renamed = true
 	return nil
 }
 
@@ -85,11 +113,8 @@ func (t *temp) publish(name string) error {
 	if err != nil {
 		return fmt.Errorf("rename to final name: %w", err)
 	}
+	t.renamed = true
 	return nil
-}
-
-func errTaken(path string) error {
-	return fmt.Errorf("%s exists already, but not as a golden image of this inventory: move it away", path)
 }
 
 // write makes a small file under its final name. Its content is durable before
@@ -107,36 +132,4 @@ func (f *Folder) write(name string, content []byte, mode os.FileMode) (err error
 		return err
 	}
 	return t.replace(name)
-}
-
-// dead tells whether a temporary file has no living writer.
-func (f *Folder) dead(name string) (bool, error) {
-	file, err := f.open(name)
-	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNotRegular) {
-		return false, nil // gone, or not made by us
-	}
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = file.Close() }() // nothing was written
-	err = unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// RemoveLeftover implements apply.Files.
-func (f *Folder) RemoveLeftover(_ context.Context, name string) error {
-	if !f.isTemp(name) || strings.Contains(name, "/") {
-		return fmt.Errorf("%q is no temporary file of inventory %s", name, f.Inventory)
-	}
-	dead, err := f.dead(name)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Lstat(f.path(name)); !dead && err == nil {
-		return fmt.Errorf("%s is in use", f.path(name))
-	}
-	return f.remove(name)
 }

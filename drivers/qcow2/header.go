@@ -10,17 +10,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strings"
+	"unicode"
 )
 
 // ErrNotQCOW2 is returned for what does not begin as a qcow2 image does.
 var ErrNotQCOW2 = errors.New("not a qcow2 image")
 
+var errCutOff = errors.New("its header is cut off")
+
 // Limits of the format.
 const (
-	headerBytes   = 104  // of version 3
-	versionTwo    = 72   // bytes of a version 2 header
-	maxBacking    = 1023 // bytes of a backing file's name
-	maxExtensions = 64
+	sector         = 512
+	headerBytes    = 104  // of version 3, without what later versions of QEMU append
+	versionTwo     = 72   // bytes of a version 2 header
+	maxBacking     = 1023 // bytes of a backing file's name
+	minClusterBits = 9
+	maxClusterBits = 21
 )
 
 // Bits of the incompatible features.
@@ -36,17 +43,19 @@ const (
 // Header is what an image says of itself.
 type Header struct {
 	Version       int
-	Size          int64  // virtual size in bytes
-	BackingFile   string // as it stands: a path, or one of QEMU's other notations
+	Size          int64  // virtual size in bytes: whole sectors, as QEMU reads it
+	BackingFile   string // as it stands: a path, or one of QEMU's other notations; no control characters
 	BackingFormat string // "" when none is recorded
 	Encrypted     bool
 	DataFile      bool // the data lies in another file
+	Dirty         bool // it was not closed properly
 	Corrupt       bool
 	Snapshots     int  // internal ones
 	Unknown       bool // it has features that this package does not know
 }
 
-// Read reads the header of an image of length bytes.
+// Read reads the header of an image of length bytes. What QEMU would refuse to
+// open, or would read otherwise than this package does, is an error.
 func Read(r io.ReaderAt, length int64) (Header, error) {
 	raw := make([]byte, headerBytes)
 	n, err := r.ReadAt(raw, 0)
@@ -57,7 +66,7 @@ func Read(r io.ReaderAt, length int64) (Header, error) {
 		return Header{}, ErrNotQCOW2
 	}
 	if n < versionTwo {
-		return Header{}, errors.New("its header is cut off")
+		return Header{}, errCutOff
 	}
 	return parse(r, raw[:n], length)
 }
@@ -68,101 +77,74 @@ func parse(r io.ReaderAt, raw []byte, length int64) (Header, error) {
 		Encrypted: binary.BigEndian.Uint32(raw[32:]) != 0,
 		Snapshots: int(binary.BigEndian.Uint32(raw[60:])),
 	}
-	size := binary.BigEndian.Uint64(raw[24:])
-	if size > 1<<62 {
-		return Header{}, errors.New("its virtual size is beyond all bounds")
-	}
-	h.Size = int64(size)
-	extensions := int64(versionTwo)
+	size, clusterBits := binary.BigEndian.Uint64(raw[24:]), binary.BigEndian.Uint32(raw[20:])
 	switch {
 	case h.Version > 3:
 		return Header{}, fmt.Errorf("qcow2 version %d is not known", h.Version)
 	case h.Version == 3 && len(raw) < headerBytes:
-		return Header{}, errors.New("its header is cut off")
-	case h.Version == 3:
+		return Header{}, errCutOff
+	case size > math.MaxInt64:
+		return Header{}, errors.New("its virtual size is beyond all bounds")
+	case clusterBits < minClusterBits || clusterBits > maxClusterBits:
+		return Header{}, errors.New("its cluster size is beyond all bounds")
+	}
+	h.Size = int64(size) / sector * sector
+	return h, h.readRest(r, raw, min(length, 1<<clusterBits))
+}
+
+// readRest reads what has no fixed place. All of it lies in the first cluster.
+func (h *Header) readRest(r io.ReaderAt, raw []byte, end int64) error {
+	extensions := int64(versionTwo)
+	if h.Version == 3 {
 		h.features(binary.BigEndian.Uint64(raw[72:]))
 		extensions = int64(binary.BigEndian.Uint32(raw[100:]))
+		if extensions < headerBytes || extensions > end {
+			return errors.New("the length of its header is beyond all bounds")
+		}
 	}
-	if err := h.readBacking(r, raw, length); err != nil {
-		return Header{}, err
+	backing := binary.BigEndian.Uint64(raw[8:])
+	if backing == 0 {
+		return h.readExtensions(r, extensions, end)
 	}
-	return h, h.readExtensions(r, extensions, backingOffset(raw), length)
+	if backing > uint64(end) {
+		return errBackingBounds
+	}
+	if err := h.readBacking(r, int64(backing), int64(binary.BigEndian.Uint32(raw[16:])), end); err != nil {
+		return err
+	}
+	return h.readExtensions(r, extensions, int64(backing))
 }
 
 func (h *Header) features(incompatible uint64) {
-	h.DataFile = incompatible&dataFileBit != 0
+	h.Dirty = incompatible&dirtyBit != 0
 	h.Corrupt = incompatible&corruptBit != 0
+	h.DataFile = incompatible&dataFileBit != 0
 	h.Unknown = incompatible&^knownBits != 0
 }
 
-func backingOffset(raw []byte) uint64 { return binary.BigEndian.Uint64(raw[8:]) }
+var errBackingBounds = errors.New("the name of its backing file lies beyond its header's end")
 
-func (h *Header) readBacking(r io.ReaderAt, raw []byte, length int64) error {
-	offset, size := backingOffset(raw), binary.BigEndian.Uint32(raw[16:])
-	if offset == 0 {
-		return nil
+func (h *Header) readBacking(r io.ReaderAt, at, size, end int64) error {
+	if size > maxBacking || size > end-at {
+		return errBackingBounds
 	}
-	if size > maxBacking || offset > uint64(length) || uint64(size) > uint64(length)-offset {
-		return errors.New("the name of its backing file lies beyond its end")
+	name, err := text(r, at, size)
+	if err != nil {
+		return fmt.Errorf("the name of its backing file: %w", err)
 	}
-	name := make([]byte, size)
-	if _, err := r.ReadAt(name, int64(offset)); err != nil {
-		return fmt.Errorf("read the name of its backing file: %w", err)
-	}
-	h.BackingFile = string(name)
+	h.BackingFile = name
 	return nil
 }
 
-// Types of header extensions.
-const (
-	endOfExtensions = 0
-	backingFormat   = 0xE2792ACA
-	externalData    = 0x44415441
-	cryptoHeader    = 0x0537be77
-)
-
-// readExtensions looks for the extensions that say where data lies. They end
-// at the latest where the backing file's name begins.
-func (h *Header) readExtensions(r io.ReaderAt, at int64, backing uint64, length int64) error {
-	end := length
-	if backing != 0 && backing < uint64(end) {
-		end = int64(backing)
+// text reads a name. QEMU ends one at a NUL, so that we would see another name
+// than it opens, and other control characters are there to deceive people.
+func text(r io.ReaderAt, at, size int64) (string, error) {
+	raw := make([]byte, size)
+	if n, err := r.ReadAt(raw, at); n < len(raw) {
+		return "", fmt.Errorf("read header: %w", err)
 	}
-	head := make([]byte, 8)
-	for range maxExtensions {
-		if at < versionTwo || at+8 > end {
-			return nil
-		}
-		if _, err := r.ReadAt(head, at); err != nil {
-			return fmt.Errorf("read header extension: %w", err)
-		}
-		kind, size := binary.BigEndian.Uint32(head), int64(binary.BigEndian.Uint32(head[4:]))
-		if kind == endOfExtensions {
-			return nil
-		}
-		if size > end-at-8 {
-			return errors.New("a header extension lies beyond the header's end")
-		}
-		if err := h.extension(r, kind, at+8, size); err != nil {
-			return err
-		}
-		at += 8 + (size+7)/8*8
+	if strings.ContainsFunc(string(raw), unicode.IsControl) {
+		return "", errors.New("it has control characters")
 	}
-	return errors.New("it has too many header extensions")
-}
-
-func (h *Header) extension(r io.ReaderAt, kind uint32, at, size int64) error {
-	switch kind {
-	case externalData:
-		h.DataFile = true
-	case cryptoHeader:
-		h.Encrypted = true
-	case backingFormat:
-		name := make([]byte, min(size, 64))
-		if _, err := r.ReadAt(name, at); err != nil {
-			return fmt.Errorf("read header extension: %w", err)
-		}
-		h.BackingFormat = string(name)
-	}
-	return nil
+	return string(raw), nil
 }

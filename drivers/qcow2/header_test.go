@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,107 +71,144 @@ func TestReadCountsSnapshots(t *testing.T) {
 	}
 }
 
+// with returns a copy of an image in which a field has another value.
+func with[T uint32 | uint64](image []byte, at int, value T) []byte {
+	changed := bytes.Clone(image)
+	switch v := any(value).(type) {
+	case uint32:
+		binary.BigEndian.PutUint32(changed[at:], v)
+	case uint64:
+		binary.BigEndian.PutUint64(changed[at:], v)
+	}
+	return changed
+}
+
+// Places of fields in the header.
+const (
+	atVersion      = 4
+	atBacking      = 8
+	atBackingSize  = 16
+	atClusterBits  = 20
+	atSize         = 24
+	atCrypt        = 32
+	atSnapshots    = 60
+	atIncompatible = 72
+	atHeaderLength = 100
+)
+
 func TestReadRefusesWhatIsCutOffOrOutOfBounds(t *testing.T) {
 	whole := read(t, create(t, "-f", "qcow2", "-b", create(t, "-f", "qcow2"), "-F", "qcow2"))
-	long := bytes.Clone(whole)
-	binary.BigEndian.PutUint32(long[16:], 1<<31)
-	far := bytes.Clone(whole)
-	binary.BigEndian.PutUint64(far[8:], 1<<63)
-	extension := bytes.Clone(whole)
-	binary.BigEndian.PutUint32(extension[binary.BigEndian.Uint32(whole[100:])+4:], 1<<30)
-	huge := bytes.Clone(whole)
-	binary.BigEndian.PutUint64(huge[24:], 1<<63)
-	for name, text := range map[string][]byte{
-		"cut off": whole[:90], "long backing name": long, "far backing name": far, "long extension": extension, "huge": huge,
-	} {
-		if got, err := Read(bytes.NewReader(text), int64(len(text))); err == nil || errors.Is(err, ErrNotQCOW2) {
-			t.Errorf("%s: %+v, %v", name, got, err)
-		}
+	extension := int(binary.BigEndian.Uint32(whole[atHeaderLength:]))
+	endless := bytes.Clone(whole)
+	for at := extension; at < extension+8*maxExtensions; at += 8 {
+		binary.BigEndian.PutUint64(endless[at:], 7<<32)
 	}
-	for _, text := range [][]byte{nil, []byte("QFI"), bytes.Repeat([]byte{0}, 512)} {
-		if _, err := Read(bytes.NewReader(text), int64(len(text))); !errors.Is(err, ErrNotQCOW2) {
-			t.Errorf("%q: %v", text, err)
-		}
-	}
-}
-
-func TestSourceTakesRawAndQCOW2(t *testing.T) {
-	for format, want := range map[string]Image{"qcow2": {QCOW2, 4 << 20}, "raw": {Raw, 4 << 20}} {
-		text := read(t, create(t, "-f", format))
-		if got, err := Source(bytes.NewReader(text), int64(len(text))); err != nil || got != want {
-			t.Errorf("%s: %+v, %v", format, got, err)
-		}
-	}
-}
-
-func TestSourceRefuses(t *testing.T) {
-	base := create(t, "-f", "qcow2")
-	for name, c := range map[string]struct {
-		args []string
-		want string
+	name := binary.BigEndian.Uint64(whole[atBacking:])
+	for what, c := range map[string]struct {
+		image []byte
+		want  string
 	}{
-		"backing file": {[]string{"-f", "qcow2", "-b", base, "-F", "qcow2"}, "backing file"},
-		"data file":    {[]string{"-f", "qcow2", "-o", "data_file=" + filepath.Join(t.TempDir(), "d")}, "another file"},
-		"vmdk":         {[]string{"-f", "vmdk"}, "VMDK"},
-		"vmdk, flat":   {[]string{"-f", "vmdk", "-o", "subformat=monolithicFlat"}, "VMDK"},
-		"vdi":          {[]string{"-f", "vdi"}, "VDI"},
-		"vhd":          {[]string{"-f", "vpc"}, "VHD"},
-		"vhdx":         {[]string{"-f", "vhdx"}, "VHDX"},
-		"qed":          {[]string{"-f", "qed"}, "QED"},
-		"qcow":         {[]string{"-f", "qcow"}, "qcow image of the first"},
-		"parallels":    {[]string{"-f", "parallels"}, "Parallels"},
+		"header":                    {whole[:90], "header is cut off"},
+		"version 2 header":          {with(whole, atVersion, uint32(2))[:60], "header is cut off"},
+		"version of the future":     {with(whole, atVersion, uint32(4)), "version 4 is not known"},
+		"backing name too long":     {with(whole, atBackingSize, uint32(1024)), "backing file lies beyond"},
+		"backing name huge":         {with(whole, atBackingSize, uint32(1<<31)), "backing file lies beyond"},
+		"backing name far away":     {with(whole, atBacking, uint64(1)<<63), "backing file lies beyond"},
+		"backing name past cluster": {with(whole, atBacking, uint64(1)<<16), "backing file lies beyond"},
+		"backing name cut off":      {whole[:name+5], "backing file lies beyond"},
+		"backing name with a NUL":   {with(whole, int(name)+4, uint32(0)), "backing file: it has control characters"},
+		"backing name with an ESC":  {with(whole, int(name)+4, uint32(0x1b5b316d)), "backing file: it has control characters"},
+		"extension too long":        {with(whole, extension+4, uint32(1<<30)), "extension lies beyond"},
+		"backing format too long":   {with(whole, extension+4, uint32(16)), "too long a name"},
+		"backing format with a NUL": {with(whole, extension+8, uint32(0x71000000)), "the format of its backing file: it has control"},
+		"endless extensions":        {with(endless, atBacking, uint64(0)), "too many header extensions"},
+		"header of no length":       {with(whole, atHeaderLength, uint32(0)), "length of its header"},
+		"header past its cluster":   {with(whole, atHeaderLength, uint32(1<<17)), "length of its header"},
+		"beyond 8 EiB":              {with(whole, atSize, uint64(1)<<63), "virtual size is beyond"},
+		"clusters of 256 bytes":     {with(whole, atClusterBits, uint32(8)), "cluster size is beyond"},
+		"clusters of 4 MiB":         {with(whole, atClusterBits, uint32(22)), "cluster size is beyond"},
+		"clusters beyond numbers":   {with(whole, atClusterBits, uint32(1<<31)), "cluster size is beyond"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			text := read(t, create(t, c.args...))
-			_, err := Source(bytes.NewReader(text), int64(len(text)))
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%v", err)
-			}
-		})
-	}
-}
-
-func TestSourceRefusesFlagsOfTheHeader(t *testing.T) {
-	plain := read(t, create(t, "-f", "qcow2"))
-	for want, change := range map[string]func([]byte){
-		"encrypted": func(h []byte) { binary.BigEndian.PutUint32(h[32:], 2) }, // crypt_method
-		"corrupt":   func(h []byte) { h[79] |= 2 },
-		"not known": func(h []byte) { h[72] |= 0x80 },
-		"no disk's": func(h []byte) { binary.BigEndian.PutUint64(h[24:], 0) },
-	} {
-		text := bytes.Clone(plain)
-		change(text)
-		if _, err := Source(bytes.NewReader(text), int64(len(text))); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", want, err)
+		got, err := Read(bytes.NewReader(c.image), int64(len(c.image)))
+		if err == nil || errors.Is(err, ErrNotQCOW2) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %+v, %v", what, got, err)
 		}
 	}
 }
 
-func TestSourceRefusesWhatIsNoDisk(t *testing.T) {
-	cd := make([]byte, 0x9000)
-	copy(cd[0x8001:], "CD001")
-	for want, text := range map[string][]byte{
-		"empty":      {},
-		"gzip":       append([]byte("\x1f\x8b"), make([]byte, 510)...),
-		"xz":         append([]byte("\xfd7zXZ\x00"), make([]byte, 506)...),
-		"whole":      make([]byte, 1000),
-		"CD image":   cd,
-		"LUKS":       append([]byte("LUKS\xba\xbe"), make([]byte, 506)...),
-		"VMDK descr": append([]byte("# Disk DescriptorFile\n"), make([]byte, 490)...),
-	} {
-		if _, err := Source(bytes.NewReader(text), int64(len(text))); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", want, err)
+func TestReadTellsOtherFilesApart(t *testing.T) {
+	qcow1 := read(t, create(t, "-f", "qcow"))
+	for _, image := range [][]byte{nil, []byte("QFI"), []byte("QFI\xfb\x00\x00"), bytes.Repeat([]byte{0}, 512), qcow1} {
+		if _, err := Read(bytes.NewReader(image), int64(len(image))); !errors.Is(err, ErrNotQCOW2) {
+			t.Errorf("%.8q: %v", image, err)
 		}
 	}
 }
 
-func FuzzSource(f *testing.F) {
-	f.Add([]byte("QFI\xfb\x00\x00\x00\x03"))
-	f.Add(append([]byte("QFI\xfb\x00\x00\x00\x02"), make([]byte, 200)...))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		image, err := Source(bytes.NewReader(text), int64(len(text)))
-		if err == nil && (image.Size <= 0 || image.Size > maxSize) {
-			t.Errorf("%+v was taken", image)
+func TestReadTakesUnusualHeaders(t *testing.T) {
+	whole := read(t, create(t, "-f", "qcow2"))
+	for what, c := range map[string]struct {
+		image []byte
+		want  Header
+	}{
+		"just below 8 EiB":    {with(whole, atSize, uint64(1)<<63-1), Header{Version: 3, Size: 1<<63 - 512}},
+		"part of a sector":    {with(whole, atSize, uint64(4<<20+511)), Header{Version: 3, Size: 4 << 20}},
+		"size zero":           {with(whole, atSize, uint64(0)), Header{Version: 3}},
+		"empty backing name":  {with(whole, atBacking, uint64(len(whole[:4096]))), Header{Version: 3, Size: 4 << 20}},
+		"dirty":               {with(whole, atIncompatible, dirtyBit), Header{Version: 3, Size: 4 << 20, Dirty: true}},
+		"corrupt":             {with(whole, atIncompatible, corruptBit), Header{Version: 3, Size: 4 << 20, Corrupt: true}},
+		"feature of tomorrow": {with(whole, atIncompatible, uint64(1)<<40), Header{Version: 3, Size: 4 << 20, Unknown: true}},
+		"encrypted":           {with(whole, atCrypt, uint32(1)), Header{Version: 3, Size: 4 << 20, Encrypted: true}},
+	} {
+		if got, err := Read(bytes.NewReader(c.image), int64(len(c.image))); err != nil || got != c.want {
+			t.Errorf("%s: %+v, %v, want %+v", what, got, err, c.want)
 		}
-	})
+	}
 }
+
+func TestReadKnowsTheFeaturesOfQEMU(t *testing.T) {
+	for _, options := range []string{"compression_type=zstd", "extended_l2=on,cluster_size=16k", "lazy_refcounts=on", "cluster_size=512"} {
+		image := read(t, create(t, "-f", "qcow2", "-o", options))
+		got, err := Read(bytes.NewReader(image), int64(len(image)))
+		if want := (Header{Version: 3, Size: 4 << 20}); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", options, got, err)
+		}
+	}
+}
+
+// meter counts what is read.
+type meter struct {
+	io.ReaderAt
+	bytes int
+}
+
+func (m *meter) ReadAt(p []byte, at int64) (int, error) {
+	m.bytes += len(p)
+	return m.ReaderAt.ReadAt(p, at)
+}
+
+func TestLittleIsRead(t *testing.T) {
+	for _, args := range [][]string{{"-f", "raw"}, {"-f", "qcow2"}, {"-f", "qcow2", "-b", create(t, "-f", "qcow2"), "-F", "qcow2"}} {
+		image := read(t, create(t, args...))
+		m := &meter{ReaderAt: bytes.NewReader(image)}
+		if _, err := Source(m, int64(len(image))); m.bytes > 512 {
+			t.Errorf("%v: %d bytes, %v", args, m.bytes, err)
+		}
+	}
+}
+
+func TestReadReportsADiskThatCannotBeRead(t *testing.T) {
+	broken := errors.New("input/output error")
+	for _, judge := range []func(io.ReaderAt, int64) error{
+		func(r io.ReaderAt, n int64) error { _, err := Read(r, n); return err },
+		func(r io.ReaderAt, n int64) error { _, err := Source(r, n); return err },
+	} {
+		if err := judge(faulty{broken}, 4096); !errors.Is(err, broken) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+type faulty struct{ err error }
+
+func (f faulty) ReadAt([]byte, int64) (int, error) { return 0, f.err }

@@ -1,19 +1,20 @@
 // Package qemuimg runs the external tool qemu-img. It knows nothing of plans.
+//
+// Formats are always given, never probed, and file names are absolute paths
+// behind a "--": to QEMU another name may be an option, a protocol or a
+// description of further files. Images from outside must have been judged by
+// package qcow2 before.
 package qemuimg
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 )
 
 // Tool is an installed qemu-img. It is safe for concurrent use.
@@ -22,41 +23,38 @@ type Tool struct {
 	Inherit []*os.File // files that children keep open, for the locks on them
 }
 
-// Error says which command failed, and what it printed.
-type Error struct {
-	Args   []string
-	Output string
-	Err    error
-}
-
-func (e *Error) Error() string {
-	return fmt.Sprintf("qemu-img %s: %v: %s", e.Args[0], e.Err, strings.TrimSpace(e.Output))
-}
-
-// Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.Err }
+// Inherited is the name under which a child sees the i-th file of Inherit. It
+// leads to that very file, whatever became of the file's own name.
+func Inherited(i int) string { return fmt.Sprintf("/proc/self/fd/%d", i+3) }
 
 // Find looks for the tool where distributions put it. PATH is not asked: it is
 // not ours when we run as root.
 func Find() (Tool, error) {
-	for _, path := range []string{"/usr/bin/qemu-img", "/bin/qemu-img", "/usr/local/bin/qemu-img"} {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+	for _, dir := range []string{"/usr/bin", "/usr/local/bin", "/bin"} {
+		path := filepath.Join(dir, "qemu-img")
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
 			return Tool{Path: path}, nil
 		}
 	}
 	return Tool{}, errors.New("qemu-img is not installed (apt-get install qemu-utils)")
 }
 
-// Convert copies an image into the qcow2 file target, which may exist and keeps
-// its inode. It returns after a flush: the default cache mode would hide errors
-// of the disk.
+// Convert copies an image into the qcow2 file target, which may exist and then
+// keeps its inode, owner and mode; what it held is lost. It returns after a
+// flush: the default cache mode would hide errors of the disk. After an error
+// target holds anything.
 func (t Tool) Convert(ctx context.Context, source, format, target string) error {
 	return t.run(ctx, []string{"convert", "-t", "writeback", "-f", format, "-O", "qcow2"}, source, target)
 }
 
-// Grow sets the virtual size of a qcow2 image that nothing has open.
+// Grow enlarges the qcow2 image that nothing has open to a virtual size in
+// bytes. A smaller size than it has is an error.
 func (t Tool) Grow(ctx context.Context, image string, size int64) error {
-	return t.run(ctx, []string{"resize", "-q", "-f", "qcow2"}, image, strconv.FormatInt(size, 10))
+	if err := absolute(image); err != nil {
+		return err
+	}
+	_, err := t.command(ctx, "resize", "-q", "-f", "qcow2", "--", image, strconv.FormatInt(size, 10))
+	return err
 }
 
 // Flatten copies into a qcow2 overlay what it has from its backing file and
@@ -69,60 +67,55 @@ func (t Tool) Flatten(ctx context.Context, image string) error {
 // Measure gives the bytes that the image with its whole chain would take as
 // one qcow2 file. A guest may have it open.
 func (t Tool) Measure(ctx context.Context, image string) (int64, error) {
-	output, err := t.output(ctx, []string{"measure", "--output=json", "-U", "-f", "qcow2", "-O", "qcow2"}, image)
+	if err := absolute(image); err != nil {
+		return 0, err
+	}
+	text, err := t.command(ctx, "measure", "--output=json", "-U", "-f", "qcow2", "-O", "qcow2", "--", image)
 	if err != nil {
 		return 0, err
 	}
 	var measured struct {
 		Required int64 `json:"required"`
 	}
-	if err := json.Unmarshal(output, &measured); err != nil {
+	if err := json.Unmarshal([]byte(text), &measured); err != nil {
 		return 0, fmt.Errorf("qemu-img measure: %w", err)
 	}
 	return measured.Required, nil
 }
 
-// Version is what the tool says of itself, for example "7.2.22".
-func (t Tool) Version(ctx context.Context) (string, error) {
-	cmd := exec.CommandContext(ctx, t.Path, "--version")
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
-	output, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("qemu-img --version: %w", err)
-	}
-	line, _, _ := strings.Cut(string(output), "\n")
-	return strings.TrimPrefix(line, "qemu-img version "), nil
+// Check looks for errors and leaks in the metadata of a qcow2 image that
+// nothing has open, and mends nothing.
+func (t Tool) Check(ctx context.Context, image string) error {
+	return t.run(ctx, []string{"check", "-f", "qcow2"}, image)
 }
 
-// maxOutput bounds what is kept of a tool's output.
-const maxOutput = 4096
+// Version is the tool's own, like "7.2.22".
+func (t Tool) Version(ctx context.Context) (string, error) {
+	text, err := t.command(ctx, "--version")
+	if err != nil {
+		return "", err
+	}
+	words := strings.Fields(text)
+	if len(words) < 3 || words[0] != "qemu-img" || words[1] != "version" {
+		return "", fmt.Errorf("qemu-img says of its version: %q", text)
+	}
+	return words[2], nil
+}
 
-func (t Tool) run(ctx context.Context, options []string, file string, more ...string) error {
-	_, err := t.output(ctx, options, file, more...)
+// run gives the tool the names of files behind its options.
+func (t Tool) run(ctx context.Context, options []string, files ...string) error {
+	if err := absolute(files...); err != nil {
+		return err
+	}
+	_, err := t.command(ctx, append(append(options, "--"), files...)...)
 	return err
 }
 
-// output takes file names as arguments of their own. A name that is not an
-// absolute path could mean a protocol or an option to QEMU.
-func (t Tool) output(ctx context.Context, options []string, file string, more ...string) ([]byte, error) {
-	args := append(append(options, "--", file), more...)
-	if !filepath.IsAbs(file) {
-		return nil, fmt.Errorf("qemu-img: %q is not an absolute path", file)
+func absolute(files ...string) error {
+	for _, name := range files {
+		if !filepath.IsAbs(name) {
+			return fmt.Errorf("qemu-img: %q is not an absolute path", name)
+		}
 	}
-	cmd := exec.CommandContext(ctx, t.Path, args...)
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C"}
-	cmd.ExtraFiles = t.Inherit
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Run(); err != nil {
-		text := output.Bytes()
-		return nil, &Error{args, string(text[:min(len(text), maxOutput)]), err}
-	}
-	return output.Bytes(), nil
+	return nil
 }
-
-// Inherited is the name under which a command sees the i-th inherited file.
-func Inherited(i int) string { return fmt.Sprintf("/proc/self/fd/%d", i+3) }

@@ -21,11 +21,13 @@ func TestDoctorFindsWhatIsWrongAndSaysHowToMendIt(t *testing.T) {
 			t.Errorf("%s is missing in\n%s%s", row, healthy.out, healthy.err)
 		}
 	}
+	before, err := os.Stat(host.Pool())
+	w.must(err)
 	w.must(os.Chmod(host.Pool(), 0o777))
 	w.virsh("net-destroy", "lab2")
 	sick := w.run(program, "doctor")
 	w.virsh("net-start", "lab2")
-	w.must(os.Chmod(host.Pool(), 0o711))
+	w.must(os.Chmod(host.Pool(), before.Mode()))
 	if sick.code != 3 {
 		t.Errorf("exit code %d", sick.code)
 	}

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 func inLab(m *testing.M) (code int, err error) {
-	dir, err := os.MkdirTemp("", "pcloud-e2e-")
+	dir, err := os.MkdirTemp("", "e2e-")
 	if err != nil {
 		return 0, err
 	}
@@ -111,8 +111,13 @@ func snapshot(t *testing.T) lab.Snapshot {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return s.Only(func(name string) bool { // locks of other runs on this machine are not ours
+		return !strings.Contains(name, "/run/lock/") || strings.HasSuffix(name, "/"+inventoryName+".lock")
+	})
 }
+
+// inventoryName is this process's own, so that others on this machine may test too.
+var inventoryName = fmt.Sprintf("e2e-%d", os.Getpid())
 
 func (w *world) nothingLeft() {
 	w.Helper()
@@ -143,14 +148,14 @@ func (w *world) inventory(rest string) {
 	key, err := os.ReadFile(keyFile + ".pub")
 	w.must(err)
 	head := fmt.Sprintf(`version: 1
-name: e2e
+name: %s
 hosts: {local: {uri: "%s", accelerator: tcg}}
 defaults:
   image: tiny
   memory: 96MiB
   ssh_authorized_keys: ["%s"]
   shutdown: {timeout: 30s, then: force}
-`, host.URI(), strings.TrimSpace(string(key)))
+`, inventoryName, host.URI(), strings.TrimSpace(string(key)))
 	w.must(os.WriteFile(w.path("cloud.yaml"), []byte(head+rest), 0o644))
 }
 

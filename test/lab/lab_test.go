@@ -98,9 +98,6 @@ func TestStartRefusesAFolderClosedToQEMU(t *testing.T) {
 // newLab fails where a lab cannot be had: its packages or root are missing.
 func newLab(t *testing.T) *Lab {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("a lab takes seconds")
-	}
 	if os.Geteuid() != 0 {
 		t.Fatal("a lab needs root")
 	}
