@@ -11,12 +11,14 @@ type GenerationStanding struct {
 	Unknown    string  // what could not be read; it may need it
 }
 
-// Generations tells where every golden image stands that exists. Others are
+// Generations tells where every golden image stands that exists, sorted. Others are
 // known for hosts whose references were read.
 func Generations(actual, desired State) []GenerationStanding {
 	v := newView(actual, desired)
 	var standings []GenerationStanding
-	for _, g := range actual.Images {
+	images := slices.Clone(actual.Images)
+	sortImages(images)
+	for _, g := range images {
 		standing := GenerationStanding{Generation: g, Current: v.wanted[g.key()], Spawns: v.dependants(g)}
 		refs := actual.References[g.Host]
 		standing.Others = v.strangers(g, refs)
