@@ -3,7 +3,9 @@ package plan
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -32,6 +34,37 @@ func TestGroupsAreExpandedInNaturalOrder(t *testing.T) {
 	}
 	want := []string{"db", "web-1", "web-2", "web-3", "web-4", "web-5", "web-6", "web-7", "web-8", "web-9", "web-10", "web-11"}
 	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNamesOfDigitsHaveAnOrder(t *testing.T) {
+	names := []string{"10", "a", "2", "a1", "0", "a-10", "a-9"}
+	slices.SortFunc(names, compareNatural)
+	if diff := cmp.Diff([]string{"0", "2", "10", "a", "a1", "a-9", "a-10"}, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestADeclarationIsCarriedOver(t *testing.T) {
+	inv := lab(map[string]inventory.Spawn{"web": {
+		Image: "tiny", Host: "local", VCPUs: 2, Memory: 3 << 30, Disk: 4 << 30, Autostart: true, Protect: true,
+		Disks:     map[string]inventory.Disk{"logs": {Size: 6}, "data": {Size: 5}},
+		Networks:  []inventory.NIC{{Network: "default"}, {Bridge: "br0", MAC: "52:54:00:00:00:01"}},
+		CloudInit: inventory.CloudInit{User: "ops"}, SSHAuthorizedKeys: []string{"ssh-ed25519 x"},
+		Standalone: true, State: "stopped",
+		Shutdown: inventory.Shutdown{Timeout: time.Minute, Then: "force"}, Wait: inventory.Wait{For: "ssh", Timeout: time.Hour},
+		At: inventory.Position{File: "cloud.yaml", Line: 9, Column: 3},
+	}})
+	want := Spawn{
+		Host: "local", Name: "web", Domain: "tiny.web", Image: "tiny", Generation: imageHash("lab", "tiny", inv.Images["tiny"]),
+		VCPUs: 2, Memory: 3 << 30, Disk: 4 << 30, Disks: []Disk{{"data", 5}, {"logs", 6}},
+		NICs:      []NIC{{Network: "default", MAC: deriveMAC("lab", "web", 0)}, {Bridge: "br0", MAC: "52:54:00:00:00:01"}},
+		Autostart: true, Protect: true, Power: Stopped, Consolidate: true,
+		Seed:     Seed{Hostname: "web", User: "ops", Keys: []string{"ssh-ed25519 x"}},
+		Shutdown: Shutdown{Timeout: time.Minute, Force: true}, Wait: Wait{For: "ssh", Timeout: time.Hour}, At: "cloud.yaml:9:3",
+	}
+	if diff := cmp.Diff([]Spawn{want}, Desired(inv, "here").Spawns); diff != "" {
 		t.Error(diff)
 	}
 }

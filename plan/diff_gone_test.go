@@ -62,6 +62,9 @@ func TestReadySpawns(t *testing.T) {
 			edited(host(sound, ready()), unscanned), wish(desire(func(s *Spawn) { s.Disk = 2 << 30 })), usual,
 			[]string{"! spawn web: its disk is neither grown nor consolidated: it is not known"}},
 		"it is declared as large as it is": {host(sound, ready()), wish(desire(func(s *Spawn) { s.Disk = 1 << 30 })), usual, []string{}},
+		"its disks are others": {
+			host(sound, ready(data(5))), wish(desire(func(s *Spawn) { s.Disks = []Disk{{"a", 5}, {"b", 5}} })), usual,
+			[]string{"! spawn web: not supported yet: changing its disks (data → a, b)"}},
 		"its disk is on another image": {
 			edited(host(append([]Generation{golden(older, func(g *Generation) { g.Image = "other" })}, sound...), ready()),
 				volume("tiny.web.qcow2", Volume{Backing: folder + "/other.golden-aaaaaaaaaaaa.qcow2"})), wish(web()), usual,
@@ -122,6 +125,9 @@ func TestDisksWithoutDomain(t *testing.T) {
 		"only an extra disk, and the image cannot be used": {
 			edited(host([]Generation{golden(current, func(g *Generation) { g.Damage = "changed" })}), volume("tiny.web.data.qcow2", Volume{Size: 5})),
 			wish(desire(data(5))), usual, []string{"! image tiny", "! spawn web: its golden image tiny.golden-cccccccccccc cannot be used"}},
+		"an extra disk and a seed, which is for the lost one": {
+			edited(host(sound), volume("tiny.web.data.qcow2", Volume{Size: 5}), volume("tiny.web.seed.iso", Volume{})), wish(desire(data(5))), usual,
+			[]string{"+ spawn web: its domain is missing; its disk is kept: tiny.web.data.qcow2 keep tiny.web.data.qcow2"}},
 		"only a seed": {edited(host(sound), volume("tiny.web.seed.iso", Volume{})), wish(web()), usual, []string{"+ spawn web: new"}},
 	})
 }

@@ -26,12 +26,7 @@ func TestHalfMadeSpawns(t *testing.T) {
 			[]string{"- spawn web: half-made from", "! spawn web: a domain tiny.web exists that is not this inventory's"}},
 		"its image is gone and a disk of the new name is there": {
 			edited(host(sound, otherImage), volume("tiny.web.qcow2", overlay)), wish(web()), usual,
-			[]string{"- spawn web: half-made from", "+ spawn web: its domain is missing; its disk is kept: tiny.web.qcow2 keep tiny.web.qcow2"}},
-		"its image is gone and a disk of the new name is somebody's": {
-			edited(host(sound, otherImage), volume("tiny.web.qcow2", overlay), usedBy("tiny.web.qcow2", User{"domain", "x"})),
-			wish(web()), usual,
-			[]string{"- spawn web: half-made from",
-				"! spawn web: it has no domain, but its disk /pool/tiny.web.qcow2 exists and cannot be taken up: domain x uses it"}},
+			[]string{"- spawn web: half-made from", "! spawn web: it is not made anew in this run: a disk /pool/tiny.web.qcow2 lies there already"}},
 		"others use its disk": {
 			edited(host(sound, halfMade), volume("tiny.web.qcow2", overlay), usedBy("tiny.web.qcow2", User{"domain", "x"})),
 			wish(web()), usual,
@@ -78,7 +73,10 @@ func TestHalfDestroyedSpawns(t *testing.T) {
 			[]string{"- spawn web: its destruction was not finished", "! spawn web: a domain tiny.web exists"}},
 		"wanted from another image, and a disk of the new name is there": {
 			edited(host(sound, ready(of("gone"), phase(Deleting))), volume("tiny.web.qcow2", Volume{Size: 1 << 30})), wish(web()), usual,
-			[]string{"- spawn web: its destruction", "+ spawn web: its domain is missing; its disk is kept: tiny.web.qcow2"}},
+			[]string{"- spawn web: its destruction", "! spawn web: it is not made anew in this run: a disk /pool/tiny.web.qcow2 lies there already"}},
+		"wanted with a disk that lies there": {
+			edited(host(sound, deleting), volume("tiny.web.qcow2", Volume{}), volume("tiny.web.data.qcow2", Volume{Size: 5})), wish(desire(data(5))), usual,
+			[]string{"- spawn web: its destruction", "! spawn web: it is not made anew in this run: a disk /pool/tiny.web.data.qcow2 lies there"}},
 		"with snapshots, from another origin, protected": {
 			edited(host(sound, ready(phase(Deleting), protected, madeThere)), func(s *State) { s.References["local"].Snapshots["u-web"] = 1 }),
 			wish(), usual, []string{"- spawn web: its destruction was not finished"}},
@@ -101,8 +99,8 @@ func TestAHalfMadeSpawnGetsWhatIsDeclaredNow(t *testing.T) {
 
 // FileNames must name what the plan will look at.
 func TestFilesOfASpawnMadeAnewAreLookedAt(t *testing.T) {
-	got := FileNames(host(sound, ready(of("gone"), phase(Deleting))), wish(web()))
-	want := map[string][]string{"local": {"gone.web.qcow2", "gone.web.seed.iso", "tiny.web.qcow2", "tiny.web.seed.iso"}}
+	got := FileNames(host(sound, ready(of("gone"), phase(Deleting))), wish(desire(data(5))))
+	want := map[string][]string{"local": {"gone.web.qcow2", "gone.web.seed.iso", "tiny.web.qcow2", "tiny.web.data.qcow2", "tiny.web.seed.iso"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

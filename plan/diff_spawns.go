@@ -22,7 +22,7 @@ func (d *differ) wantedSpawn(want Spawn) {
 		d.refuseSpawn(want, "several domains claim to be this spawn: %s. Undefine the wrong one",
 			strings.Join(d.twice[want.key()], ", "))
 	case !ok:
-		d.missingSpawn(want, "new")
+		d.missingSpawn(want)
 	case have.Phase == Deleting:
 		d.anewSpawn(want, have, unfinished, "made anew after its destruction")
 	case have.Phase == Creating:
@@ -37,25 +37,33 @@ func (d *differ) anewSpawn(want, have Spawn, why, then string) {
 	if !d.destroySpawn(have, why) {
 		return
 	}
-	switch shared := d.sharedVolumes(have); {
+	shared, strays := d.sharedVolumes(have), d.strays(want, have)
+	switch {
 	case len(shared) > 0:
 		d.refuseSpawn(want, "it is not made anew: others use its old disk %s. Move that away", d.path(have.Host, shared[0]))
-	case have.stem() != want.stem():
-		d.missingSpawn(want, then)
+	case len(strays) > 0:
+		d.refuseSpawn(want, "it is not made anew in this run: a disk %s lies there already, and is looked at in the next one",
+			d.path(want.Host, strays[0]))
 	case !d.taken(want):
 		d.newSpawn(want, nil, then)
 	}
 }
 
+// strays are volumes in the way of a spawn that do not go with the old one.
+func (d *differ) strays(want, have Spawn) []string {
+	going := have.Volumes()
+	return slices.DeleteFunc(d.existing(want), func(name string) bool { return slices.Contains(going, name) })
+}
+
 // missingSpawn has no domain. Its disk may still be there.
-func (d *differ) missingSpawn(want Spawn, reason string) {
+func (d *differ) missingSpawn(want Spawn) {
 	existing := d.existing(want)
 	switch {
 	case d.taken(want):
 	case len(existing) > 0:
 		d.reattach(want, existing)
 	default:
-		d.newSpawn(want, nil, reason)
+		d.newSpawn(want, nil, "new")
 	}
 }
 
@@ -130,7 +138,8 @@ func (d *differ) reattach(want Spawn, existing []string) {
 		d.standOn(&want, root)
 	}
 	reason := "its domain is missing; its disk is kept: " + strings.Join(existing, ", ")
-	if _, ok := d.volume(want.Host, want.SeedFile()); ok {
+	_, hasSeed := d.volume(want.Host, want.SeedFile())
+	if hasSeed && slices.Contains(existing, want.Volume()) {
 		existing = append(existing, want.SeedFile()) // a new one would give the guest a new identity
 	}
 	d.newSpawn(want, existing, reason)

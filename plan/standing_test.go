@@ -49,7 +49,7 @@ func TestASpawnUsesWhatAllItsVolumesUse(t *testing.T) {
 func TestStandingsOfGenerations(t *testing.T) {
 	file := sound[0].File()
 	stranger := User{"image", "/home/x"}
-	actual := edited(host([]Generation{golden(current), golden(older)}, ready(), ready(named("new"), phase(Creating))),
+	actual := edited(host([]Generation{golden(older), golden(current)}, ready(), ready(named("new"), phase(Creating))),
 		usedBy(file, User{"image", folder + "/tiny.web.qcow2"}, stranger, User{"domain", "tiny.web"}),
 		func(s *State) {
 			refs := s.References["local"]

@@ -167,8 +167,8 @@ func (v *view) anyStray(host string) bool {
 }
 
 // FileNames are the files of spawns, by host, that an inspection has to look
-// at: those of every actual spawn, and those that a missing one, or one made
-// anew from another image, would have.
+// at: those of every actual spawn, and those that a missing one, or one that
+// is made anew, would have.
 func FileNames(actual, desired State) map[string][]string {
 	v := newView(actual, desired)
 	names := map[string][]string{}
@@ -177,7 +177,7 @@ func FileNames(actual, desired State) map[string][]string {
 		add(s)
 	}
 	for _, s := range desired.Spawns {
-		if have, defined := v.have[s.key()]; !defined || have.stem() != s.stem() {
+		if have, defined := v.have[s.key()]; !defined || have.Phase != Ready {
 			add(s)
 		}
 	}

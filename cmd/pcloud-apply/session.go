@@ -125,10 +125,14 @@ func texts(errs []error) []string {
 
 func (s *session) openHost(name string, readOnly bool) error {
 	declared := s.inventory.Hosts[name]
+	shapedBy := ""
+	if !readOnly { // it is recorded on what is made or changed
+		shapedBy = commit(s.options.file)
+	}
 	opened, err := libvirt.Open(libvirt.Config{
 		Name: name, URI: declared.URI, Pool: declared.Pool, Accelerator: declared.Accelerator,
 		Inventory: s.inventory.Name, Origin: s.desired.Origin,
-		Tool: version(), Commit: commit(s.options.file), ReadOnly: readOnly,
+		Tool: version(), Commit: shapedBy, ReadOnly: readOnly,
 	})
 	if err != nil {
 		return err

@@ -75,16 +75,31 @@ func (h *Host) waitOff(ctx context.Context, s plan.Spawn) (bool, error) {
 
 // Kill implements apply.Power.
 func (h *Host) Kill(ctx context.Context, s plan.Spawn) error {
+	off, err := h.isOff(ctx, s)
+	if err != nil || off {
+		return err
+	}
 	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
-		if _, err := domain.GetID(); err != nil { // only a running domain has one
-			return nil
-		}
 		err := domain.DestroyFlags(lv.DOMAIN_DESTROY_DEFAULT)
 		if errors.Is(err, lv.ERR_OPERATION_INVALID) && !isActive(domain) {
 			return nil
 		}
 		return err
 	})
+}
+
+// isOff is one call; most spawns that are destroyed were stopped before.
+func (h *Host) isOff(ctx context.Context, s plan.Spawn) (off bool, err error) {
+	err = h.call(ctx, func(c *connection) error {
+		domain, err := c.LookupDomainByUUIDString(s.UUID)
+		if err != nil {
+			return fmt.Errorf("look up domain %s: %w", s.Domain, err)
+		}
+		_, running := domain.GetID() // only a running domain has one
+		off = running != nil
+		return domain.Free()
+	})
+	return off, err
 }
 
 // SetAutostart implements apply.Power.
