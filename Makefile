@@ -26,6 +26,7 @@ unit:
 pure: ## the packages that must not need cgo
 	CGO_ENABLED=0 go test $(PURE)
 	CGO_ENABLED=0 go test ./plan -run 'Converges|Touches|Budget|Depends' -rapid.checks=5000
+	CGO_ENABLED=0 go test ./apply -run 'OneRun|LeavesNothing|AFaultIs' -rapid.checks=2000
 
 e2e: build tiny-guest ## on private libvirtds with booting guests
 	go test -race -count=1 -p 1 -timeout 30m -tags $(TAGS) ./test/...
