@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -20,34 +19,6 @@ func (l *loader) check(inv *Inventory) {
 	}
 	l.checkImages(inv)
 	l.checkSpawns(inv)
-}
-
-// complain adds a fault at the place of a key path, or at that of the nearest
-// one around it that stands in the file. What could not be read gets no other.
-func (l *loader) complain(path, format string, args ...any) {
-	for around := path; around != ""; around = outer(around) {
-		if l.unread[around] {
-			return
-		}
-	}
-	l.faults.add(l.place(path), path, format, args...)
-}
-
-// outer is the key path around a key path.
-func outer(path string) string {
-	return path[:max(strings.LastIndexAny(path, ".["), 0)]
-}
-
-func (l *loader) place(path string) Position {
-	for {
-		if at, ok := l.places[path]; ok {
-			return at
-		}
-		if path == "" {
-			return l.at(1, 1)
-		}
-		path = outer(path)
-	}
 }
 
 // namePattern is the grammar of every name in an inventory. Names become parts
@@ -75,20 +46,20 @@ func (l *loader) checkForeignName(path, name string, most int) {
 // oneOf checks a value that is one of a few words.
 func (l *loader) oneOf(path, value string, words ...string) {
 	if !slices.Contains(words, value) {
-		l.complain(path, "wants %s, got %q%s", strings.Join(words, ", "), shorten(value), didYouMean(value, words))
+		l.complain(path, "wants %s, got %q%s", strings.Join(words, ", "), shorten(value), l.didYouMean(value, slices.Values(words)))
 	}
 }
 
 // reference checks that a name is one of those that are declared.
 func reference[V any](l *loader, path, name, kind string, declared map[string]V) {
-	if _, ok := declared[name]; ok {
+	if _, ok := declared[name]; ok || l.unread[kind+"s"] {
 		return
 	}
 	if name == "" {
 		l.complain(path, "is missing: the name of one of the %ss", kind)
 		return
 	}
-	l.complain(path, "there is no %s %q%s", kind, shorten(name), didYouMean(name, sortedKeys(declared)))
+	l.complain(path, "there is no %s %q%s", kind, shorten(name), l.didYouMean(name, maps.Keys(declared)))
 }
 
 func (l *loader) checkHosts(inv *Inventory) {
@@ -118,6 +89,9 @@ func sortedKeys[V any](m map[string]V) []string {
 func (l *loader) exactlyOne(path string, given map[string]bool) {
 	var set []string
 	for key, is := range given {
+		if l.unread[join(path, key)] {
+			return // it may be the one
+		}
 		if is {
 			set = append(set, key)
 		}
@@ -130,5 +104,3 @@ func (l *loader) exactlyOne(path string, given map[string]bool) {
 		l.complain(path, "has %s; only one of them can be", strings.Join(set, " and "))
 	}
 }
-
-func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

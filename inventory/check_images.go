@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -137,7 +136,7 @@ func (l *loader) checkPrepare(p *Prepare, path string) {
 	for i := range p.Copy {
 		at := index(path+".copy", i)
 		if p.Copy[i].From == "" {
-			l.complain(at, "from is missing")
+			l.complain(at+".from", "is missing")
 		}
 		if !strings.HasPrefix(p.Copy[i].To, "/") {
 			l.complain(at+".to", "wants an absolute path in the image, got %q", shorten(p.Copy[i].To))
@@ -146,7 +145,7 @@ func (l *loader) checkPrepare(p *Prepare, path string) {
 	}
 	for i, command := range p.Run {
 		if strings.TrimSpace(command) == "" {
-			l.complain(fmt.Sprintf("%s.run[%d]", path, i), "is empty")
+			l.complain(index(path+".run", i), "is empty")
 		}
 	}
 }

@@ -23,8 +23,6 @@ func (l *loader) checkKeys(keys []string, path string) {
 func keyProblem(key string) string {
 	parts := strings.Fields(key)
 	switch {
-	case strings.Contains(key, "PRIVATE KEY"):
-		return "this is a private key, which must not be here; the public one is in the file that ends in .pub"
 	case len(parts) < 2 || !slices.Contains(keyTypes, parts[0]):
 		return "wants a public key such as ssh-ed25519 AAAA… name"
 	}

@@ -44,11 +44,7 @@ func (l *loader) checkNIC(nic *NIC, path string, addresses *addressBook) {
 	if nic.MAC != "" {
 		l.checkMAC(nic, path+".mac", addresses)
 	}
-	if nic.IP != "" {
-		l.checkIP(nic, path, addresses)
-	} else if nic.Gateway != "" || len(nic.Nameservers) > 0 {
-		l.complain(path, "gateway and nameservers go with ip")
-	}
+	l.checkAddresses(*nic, path, addresses)
 }
 
 func (l *loader) checkMAC(nic *NIC, path string, addresses *addressBook) {
@@ -58,28 +54,39 @@ func (l *loader) checkMAC(nic *NIC, path string, addresses *addressBook) {
 		l.complain(path, "%q is no MAC address such as 52:54:00:12:34:56", shorten(nic.MAC))
 	case mac[0]&1 == 1:
 		l.complain(path, "%s is a multicast address; no card can have it", nic.MAC)
+	case mac[0] == 0xfe:
+		l.complain(path, "libvirt keeps addresses that begin with fe for itself: %s", nic.MAC)
 	default:
 		nic.MAC = mac.String()
 		addresses.take(addresses.macs, nic.MAC, path, "MAC address")
 	}
 }
 
-func (l *loader) checkIP(nic *NIC, path string, addresses *addressBook) {
+func (l *loader) checkAddresses(nic NIC, path string, addresses *addressBook) {
 	prefix, err := netip.ParsePrefix(nic.IP)
-	if err != nil {
+	switch {
+	case nic.IP == "" && (nic.Gateway != "" || len(nic.Nameservers) > 0) && !l.unread[path+".ip"]:
+		l.complain(path, "gateway and nameservers go with ip")
+	case nic.IP != "" && (err != nil || prefix.Addr().IsUnspecified() || prefix.Addr().IsMulticast()):
 		l.complain(path+".ip", "%q is no address with its prefix, such as 10.0.0.5/24", shorten(nic.IP))
-		return
+	case nic.IP != "":
+		addresses.take(addresses.ips, prefix.Addr().String(), path+".ip", "address")
 	}
-	addresses.take(addresses.ips, prefix.Addr().String(), path+".ip", "address")
-	if nic.Gateway != "" {
-		gateway, err := netip.ParseAddr(nic.Gateway)
-		if err != nil || !prefix.Contains(gateway) || gateway == prefix.Addr() {
-			l.complain(path+".gateway", "%q is no other address in %s", shorten(nic.Gateway), prefix.Masked())
-		}
-	}
+	l.checkGateway(nic.Gateway, prefix, path+".gateway")
 	for i, server := range nic.Nameservers {
 		if _, err := netip.ParseAddr(server); err != nil {
 			l.complain(index(path+".nameservers", i), "%q is no address", shorten(server))
 		}
+	}
+}
+
+func (l *loader) checkGateway(text string, inside netip.Prefix, path string) {
+	gateway, err := netip.ParseAddr(text)
+	switch {
+	case text == "":
+	case err != nil:
+		l.complain(path, "%q is no address", shorten(text))
+	case inside.IsValid() && (!inside.Contains(gateway) || gateway == inside.Addr()):
+		l.complain(path, "%q is no other address in %s", text, inside.Masked())
 	}
 }

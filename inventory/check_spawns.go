@@ -30,14 +30,16 @@ func (l *loader) checkSpawns(inv *Inventory) {
 		inv.Spawns[name] = s
 		total += machines(s)
 	}
-	l.checkGroups(inv)
 	if total > maxSpawns {
 		l.complain("spawns", "declares %d machines; the most is %d", total, maxSpawns)
+		return
 	}
+	l.checkGroups(inv)
 }
 
+// machines counts what a declaration makes. A wrong count has its own fault.
 func machines(s Spawn) int {
-	if s.Count == nil {
+	if s.Count == nil || *s.Count < 1 || *s.Count > maxCount {
 		return 1
 	}
 	return *s.Count
@@ -129,12 +131,12 @@ func (l *loader) checkDisks(s Spawn, path string) {
 func (l *loader) checkGroups(inv *Inventory) {
 	for _, name := range sortedKeys(inv.Spawns) {
 		s := inv.Spawns[name]
-		if s.Count == nil || *s.Count > maxCount {
+		if s.Count == nil {
 			continue
 		}
-		for i := 1; i <= *s.Count; i++ {
+		for i := 1; i <= machines(s); i++ {
 			member := fmt.Sprintf("%s-%d", name, i)
-			if other, ok := inv.Spawns[member]; ok && other.Count == nil {
+			if _, ok := inv.Spawns[member]; ok {
 				l.complain("spawns."+member, "is also the name of a member of the group %s", name)
 			}
 			if !namePattern.MatchString(member) {
@@ -158,11 +160,26 @@ func (l *loader) checkCloudInit(c CloudInit, path string) {
 		l.complain(path+".user_data", "cloud-init would ignore %s: it begins with none of %s", c.UserData.Path, strings.Join(userDataStarts, ", "))
 	}
 	if c.NetworkConfig.Path != "" {
-		var parsed map[string]any
-		if err := yaml.Unmarshal(c.NetworkConfig.Content, &parsed); err != nil || len(parsed) == 0 {
-			l.complain(path+".network_config", "%s is no network configuration: it is not a YAML mapping", c.NetworkConfig.Path)
-		}
+		l.checkNetworkConfig(c.NetworkConfig, path+".network_config")
 	}
+}
+
+func (l *loader) checkNetworkConfig(file File, path string) {
+	is, ok := l.mappings[file.Path]
+	if !ok {
+		is = isMapping(file.Content)
+		l.mappings[file.Path] = is
+	}
+	if !is {
+		l.complain(path, "%s is no network configuration: it is not a YAML mapping", file.Path)
+	}
+}
+
+func isMapping(text []byte) bool {
+	var document yaml.Node
+	err := yaml.Unmarshal(text, &document)
+	return err == nil && len(document.Content) == 1 && len(document.Content[0].Content) > 0 &&
+		document.Content[0].Kind == yaml.MappingNode
 }
 
 func startsLike(content []byte, starts []string) bool {

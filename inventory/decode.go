@@ -1,7 +1,7 @@
 package inventory
 
 import (
-	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -12,43 +12,36 @@ import (
 // decode fills the inventory's types from the tree. It is driven by their yaml
 // tags, so that every key, also a misspelt one, is known with its place.
 func (l *loader) decode(root *yaml.Node) *Inventory {
-	l.places, l.unread, l.read = map[string]Position{}, map[string]bool{}, map[string][]byte{}
 	inv := &Inventory{Policy: Policy{MaxDestroy: 5}}
-	l.withDefaults(root)
-	l.mapping(root, reflect.ValueOf(inv).Elem(), "")
+	l.root = l.withDefaults(root)
+	l.mapping(l.root, reflect.ValueOf(inv).Elem(), "")
 	return inv
 }
 
-// withDefaults puts what stands under defaults below each spawn.
-func (l *loader) withDefaults(root *yaml.Node) {
+// withDefaults is the root with what stands under defaults below each spawn.
+func (l *loader) withDefaults(root *yaml.Node) *yaml.Node {
 	top := l.entries(root, "")
 	defaults, spawns := find(top, "defaults"), find(top, "spawns")
-	if defaults == nil || spawns == nil || defaults.value.Kind != yaml.MappingNode || spawns.value.Kind != yaml.MappingNode {
-		return
-	}
-	merged := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: spawns.value.Line, Column: spawns.value.Column}
-	for _, e := range l.entries(spawns.value, "spawns") {
-		if isNull(e.value) {
-			e.value = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: e.value.Line, Column: e.value.Column}
+	if defaults != nil && spawns != nil && defaults.value.Kind == yaml.MappingNode && spawns.value.Kind == yaml.MappingNode {
+		each := l.entries(spawns.value, "spawns")
+		for i, e := range each {
+			if isMappingOrNull(e.value) {
+				each[i].value = l.underlay(e.value, defaults.value, join("spawns", e.key.Value), 0)
+			}
 		}
-		if e.value.Kind == yaml.MappingNode {
-			e.value = l.underlay(e.value, defaults.value, join("spawns", e.key.Value), 0)
-		}
-		merged.Content = append(merged.Content, e.key, e.value)
+		spawns.value = mappingOf(spawns.value, each)
 	}
-	for i := 0; i+1 < len(root.Content); i += 2 {
-		if root.Content[i].Value == "spawns" {
-			root.Content[i+1] = merged
-		}
-	}
+	return mappingOf(root, top)
 }
-
-func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
 
 // value decodes any node into a value of a fitting type.
 func (l *loader) value(node *yaml.Node, into reflect.Value, path string) {
 	node = resolve(node)
-	if !l.visit(node) {
+	if !l.spend(node, 1+len(node.Value)/64) {
+		return
+	}
+	if !strings.HasPrefix(node.Tag, "!!") {
+		l.reject(node, path, "the tag %s has no meaning here", shorten(node.Tag))
 		return
 	}
 	if parse, ok := scalars[into.Type()]; ok {
@@ -77,8 +70,10 @@ func (l *loader) wants(node *yaml.Node, path, what string) {
 
 // reject leaves a value as it was before; what is to be said of it is said here.
 func (l *loader) reject(node *yaml.Node, path, format string, args ...any) {
-	l.unread[path] = true
-	l.faults.add(l.at(node.Line, node.Column), path, format, args...)
+	if len(l.unread) < maxLost {
+		l.unread[path] = true
+	}
+	l.faults.add(l.of(node), path, format, args...)
 }
 
 // mapping decodes a mapping with known keys. Nothing counts as an empty one.
@@ -99,10 +94,9 @@ func (l *loader) mapping(node *yaml.Node, into reflect.Value, path string) {
 		at := join(path, key)
 		index, ok := fields[key]
 		if !ok {
-			l.faults.add(l.at(e.key.Line, e.key.Column), at, "unknown key%s", didYouMean(key, sortedKeys(fields)))
+			l.faults.add(l.of(e.key), at, "unknown key%s", l.didYouMean(key, maps.Keys(fields)))
 			continue
 		}
-		l.places[at] = l.at(e.value.Line, e.value.Column)
 		l.value(e.value, into.Field(index), at)
 	}
 }
@@ -127,18 +121,21 @@ func (l *loader) named(node *yaml.Node, into reflect.Value, path string) {
 		return
 	}
 	into.Set(reflect.MakeMap(into.Type()))
-	for _, e := range l.entries(node, path) {
+	entries := l.entries(node, path)
+	if len(entries) > maxSpawns {
+		l.reject(node, path, "has %d entries; the most is %d", len(entries), maxSpawns)
+		return
+	}
+	for _, e := range entries {
 		at := join(path, e.key.Value)
-		position := l.at(e.key.Line, e.key.Column)
-		l.places[at] = position
-		if e.key.Kind != yaml.ScalarNode || e.key.Tag != "!!str" {
-			l.faults.add(position, at, "a name that YAML takes for something else; write it in quotes")
+		if e.key.Tag != "!!str" {
+			l.reject(e.key, at, "a name that YAML takes for something else; write it in quotes")
 			continue
 		}
 		item := reflect.New(into.Type().Elem()).Elem()
 		preset(item)
 		if field := item.FieldByName("At"); field.IsValid() {
-			field.Set(reflect.ValueOf(position))
+			field.Set(reflect.ValueOf(l.of(e.key)))
 		}
 		l.value(e.value, item, at)
 		into.SetMapIndex(reflect.ValueOf(e.key.Value), item)
@@ -147,6 +144,7 @@ func (l *loader) named(node *yaml.Node, into reflect.Value, path string) {
 
 func (l *loader) list(node *yaml.Node, into reflect.Value, path string) {
 	if isNull(node) {
+		into.Set(reflect.MakeSlice(into.Type(), 0, 0))
 		return
 	}
 	if node.Kind != yaml.SequenceNode {
@@ -155,9 +153,7 @@ func (l *loader) list(node *yaml.Node, into reflect.Value, path string) {
 	}
 	into.Set(reflect.MakeSlice(into.Type(), len(node.Content), len(node.Content)))
 	for i, item := range node.Content {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		l.places[at] = l.at(item.Line, item.Column)
-		l.value(item, into.Index(i), at)
+		l.value(item, into.Index(i), index(path, i))
 	}
 }
 

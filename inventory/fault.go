@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/hashicorp/go-multierror"
 )
@@ -34,27 +35,73 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// faults gathers what is wrong.
-type faults []Fault
+// maxFaults is more than anybody reads, and bounds what a broken file costs.
+const maxFaults = 10_000
 
-func (f *faults) add(at Position, path, format string, args ...any) {
-	*f = append(*f, Fault{at, path, fmt.Sprintf(format, args...)})
+// faults gathers what is wrong, each once: what is wrong with defaults is wrong
+// with every spawn, too.
+type faults struct {
+	list []Fault
+	said map[saying]int // index in the list
 }
 
-// sorted puts them in the order of the file, each once: what is wrong with
-// defaults is wrong with every spawn, too.
-func (f faults) sorted() []Fault {
-	slices.SortStableFunc(f, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column), cmp.Compare(a.Path, b.Path))
+type saying struct {
+	at      Position
+	problem string
+}
+
+func (f *faults) full() bool { return len(f.list) > maxFaults }
+
+func (f *faults) add(at Position, path, format string, args ...any) {
+	problem := oneLine(fmt.Sprintf(format, args...), 6000)
+	path = oneLine(path, 200)
+	if i, ok := f.said[saying{at, problem}]; ok {
+		f.list[i].Path = min(f.list[i].Path, path)
+		return
+	}
+	if f.full() {
+		return
+	}
+	if len(f.list) == maxFaults {
+		path, problem = "", "there are more faults than can be listed"
+	}
+	if f.said == nil {
+		f.said = map[saying]int{}
+	}
+	f.said[saying{at, problem}] = len(f.list)
+	f.list = append(f.list, Fault{at, path, problem})
+}
+
+func (f *faults) addAll(list []Fault) {
+	for _, fault := range list {
+		f.add(fault.At, fault.Path, "%s", fault.Problem)
+	}
+}
+
+// oneLine makes a text of the user's harmless for terminals and logs.
+func oneLine(text string, most int) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, shortenTo(text, most))
+}
+
+// sortFaults puts them in the order of the file.
+func sortFaults(list []Fault) {
+	slices.SortFunc(list, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column),
+			cmp.Compare(a.Path, b.Path), cmp.Compare(a.Problem, b.Problem))
 	})
-	return slices.CompactFunc(f, func(a, b Fault) bool { return a.At == b.At && a.Problem == b.Problem })
 }
 
 // err is all of them as one error, a line each; nil when there are none.
-func (f faults) err() error {
-	if len(f) == 0 {
+func (f *faults) err() error {
+	if len(f.list) == 0 {
 		return nil
 	}
+	sortFaults(f.list)
 	all := &multierror.Error{ErrorFormat: func(errs []error) string {
 		lines := make([]string, len(errs))
 		for i, err := range errs {
@@ -62,8 +109,8 @@ func (f faults) err() error {
 		}
 		return strings.Join(lines, "\n")
 	}}
-	for _, fault := range f.sorted() {
-		all = multierror.Append(all, fault)
+	for _, fault := range f.list {
+		all.Errors = append(all.Errors, fault)
 	}
 	return all
 }

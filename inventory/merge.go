@@ -1,36 +1,31 @@
 package inventory
 
-import "gopkg.in/yaml.v3"
+import (
+	"fmt"
+	"strings"
 
-// maxNodes bounds the work on one inventory. Ten thousand spawns with all
-// their keys stay far below it.
-const maxNodes = 1_000_000
+	"gopkg.in/yaml.v3"
+)
 
 // entry is a key of a mapping with its value.
 type entry struct{ key, value *yaml.Node }
 
-// resolve follows an alias. The YAML parser refuses aliases that contain themselves.
+// resolve follows an alias. An alias never leads to another one.
 func resolve(node *yaml.Node) *yaml.Node {
-	for node.Kind == yaml.AliasNode {
-		node = node.Alias
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
 	}
 	return node
 }
 
-// visit counts a node and tells whether to go on.
-func (l *loader) visit(node *yaml.Node) bool {
-	if l.nodes++; l.nodes == maxNodes {
-		l.faults.add(l.at(node.Line, node.Column), "", "its aliases make it too large")
-	}
-	return l.nodes < maxNodes
-}
-
-// maxDepth is deeper than any inventory is: what goes beyond it contains itself.
-const maxDepth = 20
+const (
+	maxDepth = 20  // deeper than any inventory is: what goes beyond it contains itself
+	maxKey   = 100 // letters
+)
 
 func (l *loader) tooDeep(node *yaml.Node, path string, depth int) bool {
 	if depth > maxDepth {
-		l.faults.add(l.at(node.Line, node.Column), path, "it is nested too deeply, or in itself")
+		l.faults.add(l.of(node), path, "it is nested too deeply, or in itself")
 	}
 	return depth > maxDepth
 }
@@ -42,45 +37,74 @@ func (l *loader) entries(node *yaml.Node, path string) []entry {
 }
 
 func (l *loader) entriesOf(node *yaml.Node, path string, depth int) []entry {
-	var own, merged []entry
-	if !l.visit(node) || l.tooDeep(node, path, depth) {
+	if l.tooDeep(node, path, depth) || !l.spend(node, 1+len(node.Content)/2) {
 		return nil
 	}
+	var merged []entry
+	own := entrySet{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		e := entry{node.Content[i], resolve(node.Content[i+1])}
-		if e.key.Tag == "!!merge" {
-			merged = append(merged, l.merged(e.value, path, depth)...)
-			continue
+		e := entry{resolve(node.Content[i]), resolve(node.Content[i+1])}
+		switch {
+		case e.key.Kind != yaml.ScalarNode:
+			l.faults.add(l.of(e.key), path, "a key is a word, not %s", kindOf(e.key))
+		case e.key.Tag == "!!merge":
+			merged = append(merged, l.merged(e.value, path, depth+1)...)
+		case len(e.key.Value) > maxKey:
+			l.faults.add(l.of(e.key), path, "the key %s is too long: %d letters", shorten(e.key.Value), len(e.key.Value))
+		case !own.add(e):
+			l.faults.add(l.of(e.key), join(path, e.key.Value), "it stands here for the second time; the first is in line %d", own.line(e))
 		}
-		if first := find(own, e.key.Value); first != nil {
-			l.faults.add(l.at(e.key.Line, e.key.Column), join(path, e.key.Value), "it stands here for the second time; the first is in line %d", first.key.Line)
-			continue
-		}
-		own = append(own, e)
 	}
 	for _, e := range merged {
-		if find(own, e.key.Value) == nil {
-			own = append(own, e)
-		}
+		own.add(e)
 	}
-	return own
+	return own.list
 }
+
+// entrySet has each key once: the first.
+type entrySet struct {
+	list  []entry
+	index map[string]int
+}
+
+func (s *entrySet) add(e entry) bool {
+	if _, ok := s.index[e.key.Value]; ok {
+		return false
+	}
+	if s.index == nil {
+		s.index = map[string]int{}
+	}
+	s.index[e.key.Value] = len(s.list)
+	s.list = append(s.list, e)
+	return true
+}
+
+func (s *entrySet) line(e entry) int { return s.list[s.index[e.key.Value]].key.Line }
 
 // merged are the keys that a merge key brings: of a mapping, or of a list of
 // them, of which the first wins.
 func (l *loader) merged(value *yaml.Node, path string, depth int) []entry {
 	switch value.Kind {
 	case yaml.MappingNode:
-		return l.entriesOf(value, path, depth+1)
+		return l.entriesOf(value, path, depth)
 	case yaml.SequenceNode:
-		var all []entry
-		for _, item := range value.Content {
-			all = append(all, l.merged(resolve(item), path, depth+1)...)
-		}
-		return all
+		return l.mergedList(value, path, depth)
 	}
-	l.faults.add(l.at(value.Line, value.Column), path, "<< wants a mapping, got %s", kindOf(value))
+	l.faults.add(l.of(value), path, "<< wants a mapping, got %s", kindOf(value))
 	return nil
+}
+
+func (l *loader) mergedList(list *yaml.Node, path string, depth int) []entry {
+	if l.tooDeep(list, path, depth) || !l.spend(list, 1+len(list.Content)) {
+		return nil
+	}
+	all := entrySet{}
+	for _, item := range list.Content {
+		for _, e := range l.merged(resolve(item), path, depth+1) {
+			all.add(e)
+		}
+	}
+	return all.list
 }
 
 func find(entries []entry, key string) *entry {
@@ -98,26 +122,45 @@ func (l *loader) underlay(node, defaults *yaml.Node, path string, depth int) *ya
 	if l.tooDeep(node, path, depth) {
 		return node
 	}
-	merged := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: node.Line, Column: node.Column}
-	own := l.entries(node, path)
-	under := l.entries(defaults, path)
-	for _, e := range own {
-		if d := find(under, e.key.Value); d != nil && e.value.Kind == yaml.MappingNode && d.value.Kind == yaml.MappingNode {
+	all := entrySet{}
+	for _, e := range l.entries(node, path) {
+		all.add(e)
+	}
+	for _, d := range l.entries(defaults, path) {
+		if all.add(d) || d.value.Kind != yaml.MappingNode {
+			continue
+		}
+		if e := &all.list[all.index[d.key.Value]]; isMappingOrNull(e.value) {
 			e.value = l.underlay(e.value, d.value, join(path, e.key.Value), depth+1)
 		}
-		merged.Content = append(merged.Content, e.key, e.value)
 	}
-	for _, d := range under {
-		if find(own, d.key.Value) == nil {
-			merged.Content = append(merged.Content, d.key, d.value)
-		}
-	}
-	return merged
+	return mappingOf(node, all.list)
 }
+
+// mappingOf is a mapping of these keys that stands where a node does.
+func mappingOf(place *yaml.Node, entries []entry) *yaml.Node {
+	mapping := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: place.Line, Column: place.Column}
+	mapping.Content = make([]*yaml.Node, 0, 2*len(entries))
+	for _, e := range entries {
+		mapping.Content = append(mapping.Content, e.key, e.value)
+	}
+	return mapping
+}
+
+func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
+
+func isMappingOrNull(node *yaml.Node) bool { return node.Kind == yaml.MappingNode || isNull(node) }
 
 func join(path, key string) string {
 	if path == "" {
 		return key
 	}
 	return path + "." + key
+}
+
+func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+
+// outer is the key path around a key path.
+func outer(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }

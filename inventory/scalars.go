@@ -51,7 +51,10 @@ func (l *loader) scalar(node *yaml.Node, into reflect.Value, path string, parse 
 
 func parseString(_ *loader, node *yaml.Node) (any, error) {
 	if node.Tag != "!!str" {
-		return nil, fmt.Errorf("wants a text, and YAML takes %s for something else; write it in quotes", node.Value)
+		return nil, fmt.Errorf("wants a text, and YAML takes %s for something else; write it in quotes", shorten(node.Value))
+	}
+	if strings.Contains(node.Value, "PRIVATE KEY-----") {
+		return nil, errors.New("this is a private key, which must not be here; the public one is in the file that ends in .pub")
 	}
 	if strings.ContainsFunc(node.Value, unicode.IsControl) {
 		return nil, fmt.Errorf("it has control characters: %q", shorten(node.Value))
@@ -60,20 +63,23 @@ func parseString(_ *loader, node *yaml.Node) (any, error) {
 }
 
 func parseBool(_ *loader, node *yaml.Node) (any, error) {
-	switch node.Value {
-	case "true", "false":
-		if node.Tag == "!!bool" {
-			return node.Value == "true", nil
-		}
+	if node.Value != "true" && node.Value != "false" {
+		return nil, fmt.Errorf("wants true or false, got %s", kindOf(node))
 	}
-	return nil, fmt.Errorf("wants true or false, got %s", kindOf(node))
+	if node.Tag != "!!bool" {
+		return nil, fmt.Errorf("wants true or false, not a text: write %s without quotes", node.Value)
+	}
+	return node.Value == "true", nil
 }
 
 var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,14})$`)
 
 func parseInt(_ *loader, node *yaml.Node) (any, error) {
-	if node.Tag != "!!int" || !decimal.MatchString(node.Value) {
+	if !decimal.MatchString(node.Value) {
 		return nil, fmt.Errorf("wants a whole number, got %s", kindOf(node))
+	}
+	if node.Tag != "!!int" {
+		return nil, fmt.Errorf("wants a number, not a text: write %s without quotes", node.Value)
 	}
 	return strconv.Atoi(node.Value)
 }
@@ -85,13 +91,21 @@ const (
 	maxMemory = 16 << 40
 )
 
+// diskUnit is what libvirt rounds sizes up to. A disk that is larger than it is
+// declared would be a disk that is to shrink, and that is refused.
+const diskUnit = units.KiB
+
 var plainNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
 
 func parseSize(_ *loader, node *yaml.Node) (any, error) {
 	if plainNumber.MatchString(node.Value) {
-		return nil, fmt.Errorf("a size needs a unit: %sGiB?", node.Value)
+		return nil, fmt.Errorf("a size needs a unit: %sGiB?", shorten(node.Value))
 	}
-	return parseBytes(node, 1, maxDisk)
+	n, err := parseBytes(node, 1, maxDisk)
+	if err == nil && n%diskUnit != 0 {
+		err = fmt.Errorf("%s is not a whole number of KiB", node.Value)
+	}
+	return n, err
 }
 
 func parseMemory(_ *loader, node *yaml.Node) (any, error) {
@@ -105,7 +119,7 @@ func parseMemory(_ *loader, node *yaml.Node) (any, error) {
 	return n, err
 }
 
-var sizePattern = regexp.MustCompile(`^[0-9]{1,15}(\.[0-9]{1,9})? ?([kKmMgGtTpP]([iI]?[bB])?|[bB])$`)
+var sizePattern = regexp.MustCompile(`^[0-9]{1,15}((\.[0-9]{1,9})? ?[kKmMgGtTpP]([iI]?[bB])?| ?[bB])$`)
 
 // parseBytes takes binary units only: K, KB and KiB are 1024 bytes.
 func parseBytes(node *yaml.Node, least, most int64) (int64, error) {
@@ -124,7 +138,7 @@ func parseBytes(node *yaml.Node, least, most int64) (int64, error) {
 
 func parseDuration(_ *loader, node *yaml.Node) (any, error) {
 	if plainNumber.MatchString(node.Value) {
-		return nil, fmt.Errorf("a time needs a unit: %ss", node.Value)
+		return nil, fmt.Errorf("a time needs a unit: %ss", shorten(node.Value))
 	}
 	d, err := time.ParseDuration(node.Value)
 	if err != nil || d <= 0 || d > 24*time.Hour {
@@ -133,14 +147,19 @@ func parseDuration(_ *loader, node *yaml.Node) (any, error) {
 	return d, nil
 }
 
-// maxNamedFile is what cloud-init and the seed can sensibly hold.
-const maxNamedFile = 1 << 20
+const (
+	maxNamedFile  = 1 << 20 // what cloud-init and the seed can sensibly hold
+	maxNamedFiles = 64 << 20
+)
 
 // parseFile reads the file that is named, now and once.
 func parseFile(l *loader, node *yaml.Node) (any, error) {
 	name, err := parseString(l, node)
 	if err != nil {
 		return nil, err
+	}
+	if name == "" {
+		return nil, errors.New("needs a value")
 	}
 	path := l.absolute(name.(string))
 	content, err := l.readOnce(path)
@@ -149,6 +168,8 @@ func parseFile(l *loader, node *yaml.Node) (any, error) {
 		return nil, fmt.Errorf("cannot read %s: %w", path, cause(err))
 	case len(content) > maxNamedFile:
 		return nil, fmt.Errorf("%s is larger than 1 MiB", path)
+	case l.readSize > maxNamedFiles:
+		return nil, errors.New("the files named so far are larger than 64 MiB together")
 	}
 	return File{path, content}, nil
 }
@@ -159,8 +180,9 @@ func (l *loader) readOnce(path string) ([]byte, error) {
 		return content, nil
 	}
 	content, err := l.files.Read(path)
-	if err == nil {
+	if err == nil && l.readSize <= maxNamedFiles {
 		l.read[path] = content
+		l.readSize += len(content)
 	}
 	return content, err
 }

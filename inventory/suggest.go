@@ -2,7 +2,8 @@ package inventory
 
 import (
 	"fmt"
-	"slices"
+	"iter"
+	"math"
 	"strings"
 )
 
@@ -15,14 +16,18 @@ var otherNames = map[string]string{
 	"prevent_destroy": "protect", "vms": "spawns", "domains": "spawns", "running": "state",
 }
 
+// maxHints is how many suggestions are looked for: they take time, and where
+// more names are wrong than that, it is not for misspelling.
+const maxHints = 100
+
 // didYouMean is " (did you mean …?)" for the nearest of the known names, or "".
-func didYouMean(name string, known []string) string {
-	if other := otherNames[name]; slices.Contains(known, other) {
-		return fmt.Sprintf(" (did you mean %q?)", other)
+func (l *loader) didYouMean(name string, known iter.Seq[string]) string {
+	if l.hints++; l.hints > maxHints {
+		return ""
 	}
 	best, distance := "", 3+len(name)/6
-	for _, candidate := range known {
-		if d := editDistance(strings.ToLower(name), candidate); d < distance && d < len(candidate) {
+	for candidate := range known {
+		if d := differences(strings.ToLower(name), candidate); d < distance || d == distance && candidate < best {
 			best, distance = candidate, d
 		}
 	}
@@ -30,6 +35,20 @@ func didYouMean(name string, known []string) string {
 		return ""
 	}
 	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// differences is small for what may have been meant.
+func differences(name, candidate string) int {
+	switch d := editDistance(name, candidate); {
+	case otherNames[name] == candidate:
+		return 0
+	case len(name) > 2 && strings.HasPrefix(candidate, name):
+		return min(d, 2)
+	case d >= len(candidate):
+		return math.MaxInt
+	default:
+		return d
+	}
 }
 
 // editDistance counts the letters to insert, delete, replace or swap with their

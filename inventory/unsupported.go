@@ -7,11 +7,11 @@ import (
 
 // unsupported lists what is valid and cannot be performed yet. A verb that
 // comes to be takes its line away here.
-func (l *loader) unsupported(inv *Inventory) faults {
-	var later faults
+func (l *loader) unsupported(inv *Inventory) []Fault {
+	var later []Fault
 	add := func(is bool, path, what string) {
 		if is {
-			later.add(l.place(path), path, "not supported yet: %s", what)
+			later = append(later, Fault{Path: path, Problem: "not supported yet: " + what})
 		}
 	}
 	for name, h := range inv.Hosts {
@@ -26,7 +26,10 @@ func (l *loader) unsupported(inv *Inventory) faults {
 	for name, s := range inv.Spawns {
 		unsupportedSpawn(s, "spawns."+name, add)
 	}
-	return later
+	var each faults
+	each.addAll(l.located(later))
+	sortFaults(each.list)
+	return each.list
 }
 
 func unsupportedSpawn(s Spawn, path string, add func(is bool, path, what string)) {
