@@ -50,7 +50,8 @@ bin/staticcheck: tools/go.mod
 
 .PHONY: bench
 bench: build tiny-guest ## against the same work done bare: docs/bench.md, docs/bench.svg
-	go run -tags $(TAGS) ./test/bench
+	go build -trimpath -tags $(TAGS) -ldflags '-s -w' -o bin/bench-bare ./test/bench/bare
+	go run -tags $(TAGS) ./test/bench $(BENCH)
 
 FUZZTIME ?= 30s
 fuzz: ## each fuzz target for FUZZTIME

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
-
-	lv "libvirt.org/go/libvirt"
 
 	"pcloud-apply/test/lab"
 )
@@ -23,29 +22,38 @@ const parallel = 8
 type result struct {
 	name       string
 	ours, bare time.Duration // medians
-	goal       float64       // of the ratio
+	goal       float64       // of the ratio; 0 is none
 	note       string
+}
+
+func (r result) goalText() string {
+	if r.goal == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%.2f", r.goal)
 }
 
 func (r result) ratio() float64 { return float64(r.ours) / float64(r.bare) }
 
 type bench struct {
-	lab     *lab.Lab
-	dir     string
-	program string
-	conns   []*lv.Connect
-	golden  string
-	results []result
-	lags    []time.Duration // from a lease to the told address
-	memory  int64           // peak of the largest plan, bytes
+	lab       *lab.Lab
+	dir       string
+	program   string
+	reference string
+	golden    string
+	results   []result
+	lags      series // from a lease to the told address
+	memory    int64  // peak of the largest plan, bytes
 }
 
-func start(program string) (b *bench, err error) {
-	program, err = filepath.Abs(program)
-	if err != nil {
+func start(program, reference string) (b *bench, err error) {
+	b = &bench{}
+	if b.program, err = filepath.Abs(program); err != nil {
 		return nil, err
 	}
-	b = &bench{program: program}
+	if b.reference, err = filepath.Abs(reference); err != nil {
+		return nil, err
+	}
 	if b.dir, err = os.MkdirTemp("", "bench-"); err != nil {
 		return nil, err
 	}
@@ -56,14 +64,7 @@ func start(program string) (b *bench, err error) {
 	if b.lab, err = lab.Start(folder); err != nil {
 		return nil, errors.Join(err, b.stop())
 	}
-	for range 2 { // as many as ours has
-		conn, err := lv.NewConnect(b.lab.URI())
-		if err != nil {
-			return nil, errors.Join(err, b.stop())
-		}
-		b.conns = append(b.conns, conn)
-	}
-	if err := b.firstImage(); err != nil {
+	if err := b.firstImages(); err != nil {
 		return nil, errors.Join(err, b.stop())
 	}
 	return b, nil
@@ -71,10 +72,6 @@ func start(program string) (b *bench, err error) {
 
 func (b *bench) stop() error {
 	var errs []error
-	for _, conn := range b.conns {
-		_, err := conn.Close()
-		errs = append(errs, err)
-	}
 	if b.lab != nil {
 		_, err := b.ours("destroy")
 		errs = append(errs, err, b.lab.Close())
@@ -82,15 +79,18 @@ func (b *bench) stop() error {
 	return errors.Join(append(errs, os.RemoveAll(b.dir))...)
 }
 
-// firstImage publishes the golden image that both sides make overlays on.
-func (b *bench) firstImage() error {
+// firstImages publishes the golden images that both sides make overlays on.
+func (b *bench) firstImages() error {
+	if err := b.largeImage(); err != nil {
+		return err
+	}
 	if err := b.inventory("spawns: {}"); err != nil {
 		return err
 	}
 	if _, err := b.ours("apply"); err != nil {
 		return err
 	}
-	matches, err := filepath.Glob(filepath.Join(b.lab.Pool(), "*.golden-*.qcow2"))
+	matches, err := filepath.Glob(filepath.Join(b.lab.Pool(), "tiny.golden-*.qcow2"))
 	if err != nil || len(matches) != 1 {
 		return fmt.Errorf("golden images: %v, %w", matches, err)
 	}
@@ -98,13 +98,35 @@ func (b *bench) firstImage() error {
 	return nil
 }
 
-func (b *bench) inventory(spawns string) error {
+// largeImage is the tiny guest with as much data behind it as a small
+// distribution has: what is copied shall count, not the start of a process.
+func (b *bench) largeImage() error {
 	image, err := lab.TinyImage()
 	if err != nil {
 		return err
 	}
+	for _, command := range [][]string{
+		{"qemu-img", "convert", "-O", "qcow2", image, b.large()},
+		{"qemu-img", "resize", "-f", "qcow2", b.large(), "1G"},
+		{"qemu-io", "-f", "qcow2", "-c", "write -P 7 256M 512M", b.large()},
+	} {
+		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, out)
+		}
+	}
+	return nil
+}
+
+func (b *bench) large() string { return filepath.Join(b.dir, "large.qcow2") }
+
+func (b *bench) inventory(spawns string) error {
+	tiny, err := lab.TinyImage()
+	if err != nil {
+		return err
+	}
 	text := fmt.Sprintf("version: 1\nname: bench\nhosts: {local: {uri: \"%s\", accelerator: tcg}}\npolicy: {max_destroy: 10000}\n"+
-		"images: {tiny: {source: {file: %s}}}\ndefaults: {image: tiny, memory: 96MiB, wait: {for: none}}\n%s\n", b.lab.URI(), image, spawns)
+		"images: {tiny: {source: {file: %s}}, large: {source: {file: %s}}}\ndefaults: {image: tiny, memory: 96MiB, wait: {for: none}}\n%s\n",
+		b.lab.URI(), tiny, b.large(), spawns)
 	return os.WriteFile(b.file(), []byte(text), 0o600)
 }
 
@@ -113,17 +135,27 @@ func (b *bench) file() string { return filepath.Join(b.dir, "cloud.yaml") }
 // ours runs the program and gives its wall time.
 func (b *bench) ours(args ...string) (time.Duration, error) {
 	cmd := b.lab.Enter(b.program, append(args, "-f", b.file())...)
+	elapsed, err := b.timed(cmd)
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && args[0] == "plan" {
+		b.memory = max(b.memory, usage.Maxrss*1024)
+	}
+	return elapsed, err
+}
+
+// bare runs the reference program and gives its wall time.
+func (b *bench) bare(args ...string) (time.Duration, error) {
+	return b.timed(b.lab.Enter(b.reference, append([]string{b.lab.URI(), b.lab.Pool(), b.golden}, args...)...))
+}
+
+func (b *bench) timed(cmd *exec.Cmd) (time.Duration, error) {
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "XDG_CACHE_HOME=" + b.dir}
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	begun := time.Now()
 	err := cmd.Run()
 	elapsed := time.Since(begun)
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && args[0] == "plan" {
-		b.memory = max(b.memory, usage.Maxrss*1024)
-	}
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, output.String())
+		return 0, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, output.String())
 	}
 	return elapsed, nil
 }
@@ -136,35 +168,39 @@ func (b *bench) applied(spawns string) (time.Duration, error) {
 	return b.ours("apply", "--allow-empty", "--parallel", fmt.Sprint(parallel))
 }
 
-func timed(f func() error) (time.Duration, error) {
-	begun := time.Now()
-	err := f()
-	return time.Since(begun), err
+// series are the times of one thing, in order.
+type series []time.Duration
+
+func (s *series) add(d time.Duration, err error) error {
+	*s = append(*s, d)
+	return err
 }
 
-func median(times []time.Duration) time.Duration {
-	slices.Sort(times)
-	return times[len(times)/2]
+// median leaves out the first, which warms up.
+func (s series) median() time.Duration {
+	sorted := slices.Sorted(slices.Values(s[1:]))
+	return sorted[len(sorted)/2]
 }
 
-// pairs alternates between ours and the reference, and keeps the medians.
+// pairs alternates between ours and the reference, n times after the first.
 func (b *bench) pairs(n int, r result, ours, bare func() (time.Duration, error)) error {
-	var own, reference []time.Duration
-	for range n {
-		o, err := ours()
-		if err != nil {
+	var own, reference series
+	for range n + 1 {
+		if err := own.add(ours()); err != nil {
 			return fmt.Errorf("%s, ours: %w", r.name, err)
 		}
-		x, err := bare()
-		if err != nil {
+		if err := reference.add(bare()); err != nil {
 			return fmt.Errorf("%s, bare: %w", r.name, err)
 		}
-		own, reference = append(own, o), append(reference, x)
 	}
-	r.ours, r.bare = median(own), median(reference)
-	fmt.Printf("%-44s %10s %10s %6.2f  (goal %.2f) %s\n", r.name, round(r.ours), round(r.bare), r.ratio(), r.goal, r.note)
-	b.results = append(b.results, r)
+	b.tell(r, own, reference)
 	return nil
+}
+
+func (b *bench) tell(r result, own, reference series) {
+	r.ours, r.bare = own.median(), reference.median()
+	fmt.Printf("%-44s %10s %10s %6.2f  (goal %s) %s\n", r.name, round(r.ours), round(r.bare), r.ratio(), r.goalText(), r.note)
+	b.results = append(b.results, r)
 }
 
 func round(d time.Duration) time.Duration {

@@ -12,26 +12,32 @@ import (
 
 // lag measures how long after its lease an address is told. The reference
 // watches the leases as closely as it can.
-func (b *bench) lag() error {
-	for range 3 {
-		lag, err := b.oneLag()
-		if err != nil {
+func (b *bench) lag() (err error) {
+	c, err := lv.NewConnect(b.lab.URI())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_, closeErr := c.Close()
+		err = errors.Join(err, closeErr)
+	}()
+	for range 4 {
+		if err := b.lags.add(b.oneLag(c)); err != nil {
 			return fmt.Errorf("detection lag: %w", err)
 		}
-		b.lags = append(b.lags, lag)
 	}
-	fmt.Printf("%-44s %10s  (goal 150ms)\n", "from the lease to the told address", round(median(b.lags)))
+	fmt.Printf("%-44s %10s  (goal 150ms)\n", "from the lease to the told address", round(b.lags.median()))
 	return nil
 }
 
-func (b *bench) oneLag() (time.Duration, error) {
+func (b *bench) oneLag(c *lv.Connect) (time.Duration, error) {
 	if _, err := b.applied(group(0, "")); err != nil {
 		return 0, err
 	}
 	if err := b.inventory(group(1, ", wait: {for: ip, timeout: 2m}")); err != nil {
 		return 0, err
 	}
-	known, err := b.leases()
+	known, err := leases(c)
 	if err != nil {
 		return 0, err
 	}
@@ -54,7 +60,7 @@ func (b *bench) oneLag() (time.Duration, error) {
 		}
 		close(told)
 	}()
-	there, err := b.newLease(known)
+	there, err := newLease(c, known)
 	at, ok := <-told
 	err = errors.Join(err, cmd.Wait())
 	if !ok {
@@ -64,8 +70,8 @@ func (b *bench) oneLag() (time.Duration, error) {
 }
 
 // leases are the expiries by address.
-func (b *bench) leases() (map[string]time.Time, error) {
-	network, err := b.conns[0].LookupNetworkByName("default")
+func leases(c *lv.Connect) (map[string]time.Time, error) {
+	network, err := c.LookupNetworkByName("default")
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +85,8 @@ func (b *bench) leases() (map[string]time.Time, error) {
 }
 
 // newLease polls until there is a lease that is not known, and says when.
-func (b *bench) newLease(known map[string]time.Time) (time.Time, error) {
-	network, err := b.conns[0].LookupNetworkByName("default")
+func newLease(c *lv.Connect, known map[string]time.Time) (time.Time, error) {
+	network, err := c.LookupNetworkByName("default")
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -1,9 +1,9 @@
 // Command bench measures pcloud-apply against the same work done bare: the
-// same libvirt calls and file writes by a reference without any of our logic, on
-// the same private libvirtd in the same run. It prints a table and a plot.
+// same libvirt calls and file writes by a reference program without any of our
+// logic, on the same private libvirtd in the same run. It makes a table and a plot.
 //
 // Times depend on the machine, ratios much less. Each figure is the median of
-// pairs that alternate between ours and the reference.
+// pairs that alternate between ours and the reference, after one to warm up.
 package main
 
 import (
@@ -16,28 +16,36 @@ import (
 func main() {
 	docs := flag.String("docs", "docs", "folder for bench.md and bench.svg")
 	program := flag.String("program", "bin/pcloud-apply", "what is measured")
-	large := flag.Int("large", 1000, "domains of the largest plan")
+	reference := flag.String("reference", "bin/bench-bare", "what it is measured against")
+	only := flag.String("case", "", "only this one, printed and not written: lag, consolidate, running, stopped, plans or strangers")
 	flag.Parse()
-	if err := run(*docs, *program, *large); err != nil {
+	if err := run(*docs, *program, *reference, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(docs, program string, large int) (err error) {
-	b, err := start(program)
+func run(docs, program, reference, only string) (err error) {
+	b, err := start(program, reference)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.stop()) }()
-	for _, measure := range []func() error{
-		b.lag, b.consolidations, b.running, b.stopped,
-		func() error { return b.plans(10) }, func() error { return b.plans(100) }, func() error { return b.plans(large) },
-		b.strangers,
+	for _, c := range []struct {
+		name    string
+		measure func() error
+	}{
+		{"lag", b.lag}, {"consolidate", b.consolidations}, {"running", b.running}, {"stopped", b.stopped},
+		{"plans", b.plans}, {"strangers", b.strangers},
 	} {
-		if err := measure(); err != nil {
-			return err
+		if only == "" || only == c.name {
+			if err := c.measure(); err != nil {
+				return err
+			}
 		}
+	}
+	if only != "" {
+		return nil
 	}
 	return b.write(docs)
 }
