@@ -99,11 +99,13 @@ type Host struct {
 	Addresses Addresses
 	Referrers Referrers
 	Folder    string // absolute path of the pool
+	// Seen is who names which file, where the plan was made a moment ago and has
+	// read it; nil makes the run read it again.
+	Seen *plan.References
 
-	made       sync.Map // name of a spawn that this run made → its uuid
-	scan       sync.Once
-	references plan.References
-	scanErr    error
+	made    sync.Map // name of a spawn that this run made → its uuid
+	scan    sync.Once
+	scanErr error
 }
 
 // Hosts is the [Executor] over several hosts, by name.
@@ -152,6 +154,11 @@ func (h Hosts) Await(ctx context.Context, a plan.Action) (string, error) {
 // shared reads once per run who names which file: the destroys of a run begin
 // at once, and one reading for each would cost more than the destroys.
 func (h *Host) shared(ctx context.Context) (plan.References, error) {
-	h.scan.Do(func() { h.references, h.scanErr = h.Referrers.References(ctx) })
-	return h.references, h.scanErr
+	h.scan.Do(func() {
+		if h.Seen == nil {
+			h.Seen = &plan.References{}
+			*h.Seen, h.scanErr = h.Referrers.References(ctx)
+		}
+	})
+	return *h.Seen, h.scanErr
 }

@@ -83,6 +83,7 @@ func (s *session) agreed(t *terminal, p plan.Plan) (bool, error) {
 	if s.options.yes || !destroys(p) || !t.interactive() {
 		return true, nil
 	}
+	s.seen = nil // while somebody thinks, much can change
 	yes, err := t.confirm("\nShall this be done? What is destroyed is lost.")
 	if err == nil && !yes {
 		err = t.printf("Nothing was changed.\n")
@@ -106,6 +107,9 @@ func (s *session) perform(ctx context.Context, t *terminal, p plan.Plan) *apply.
 		hosts[name] = &apply.Host{
 			Domains: h, Power: h, Volumes: h, Blocks: h, Addresses: h, Referrers: h,
 			Images: images{h.folder, downloads}, Overlays: h.folder, Files: h.folder, Folder: h.Folder,
+		}
+		if seen, ok := s.seen[name]; ok {
+			hosts[name].Seen = &seen
 		}
 	}
 	show := s.progress(t, p)

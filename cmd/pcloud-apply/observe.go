@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"pcloud-apply/drivers/libvirt"
 	"pcloud-apply/plan"
 )
 
@@ -48,34 +49,35 @@ func (s *session) observe(ctx context.Context) (plan.State, error) {
 	for range s.hosts {
 		actual.Merge(<-seen)
 	}
+	s.seen = actual.References
 	return actual, actual.OneDomainOneHost()
 }
 
 // observeHost reads one host: its domains, then the files that belong to them,
 // and only if the plan will have to know, who names which file.
 func (s *session) observeHost(ctx context.Context, name string) (plan.State, error) {
-	state, err := s.inspect(ctx, name, false)
+	state, found, err := s.inspect(ctx, name, false)
 	if err == nil && plan.HasStrays(state, s.desired, name) {
-		state, err = s.inspect(ctx, name, true)
+		state, found, err = s.inspect(ctx, name, true)
 	}
 	if err == nil && plan.NeedsReferences(state, s.desired, name) {
 		var references plan.References
-		references, err = s.hosts[name].References(ctx)
+		references, err = s.hosts[name].ReferencesAfter(ctx, found)
 		state.References = map[string]plan.References{name: references}
 	}
 	return state, err
 }
 
-func (s *session) inspect(ctx context.Context, name string, all bool) (plan.State, error) {
+func (s *session) inspect(ctx context.Context, name string, all bool) (plan.State, libvirt.Found, error) {
 	h := s.hosts[name]
 	found, err := h.Inspect(ctx, all)
 	if err != nil {
-		return plan.State{}, err
+		return plan.State{}, found, err
 	}
 	state := plan.State{Spawns: found.Spawns, Foreign: found.Foreign, Volumes: map[plan.VolumeKey]plan.Volume{}}
 	contents, err := h.folder.Inspect(ctx, plan.FileNames(state, s.desired)[name])
 	if err != nil {
-		return plan.State{}, fmt.Errorf("read the folder of pool %s: %w", h.Pool, err)
+		return plan.State{}, found, fmt.Errorf("read the folder of pool %s: %w", h.Pool, err)
 	}
 	state.Images, state.Seeds, state.Leftovers = contents.Images, contents.Seeds, contents.Leftovers
 	for file, volume := range contents.Volumes {
@@ -84,5 +86,5 @@ func (s *session) inspect(ctx context.Context, name string, all bool) (plan.Stat
 	state.Hosts = map[string]plan.Host{name: {
 		Name: name, URI: h.URI, Pool: h.Pool, PoolUUID: h.PoolUUID, Folder: h.Folder, Empty: contents.Empty,
 	}}
-	return state, nil
+	return state, found, nil
 }

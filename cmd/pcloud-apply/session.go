@@ -25,6 +25,8 @@ type session struct {
 	desired   plan.State
 	hosts     map[string]*host
 	failed    map[string]error // hosts that could not be opened
+	// seen is who names which file on a host, as the plan has just read it.
+	seen map[string]plan.References
 }
 
 // host is one libvirt host with the folder of its pool.

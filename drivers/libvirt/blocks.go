@@ -16,7 +16,7 @@ const pullPoll = 100 * time.Millisecond
 
 // Running implements apply.Blocks.
 func (h *Host) Running(ctx context.Context, s plan.Spawn) (running bool, err error) {
-	err = h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	err = h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		running, err = domain.IsActive()
 		return err
 	})
@@ -25,14 +25,14 @@ func (h *Host) Running(ctx context.Context, s plan.Spawn) (running bool, err err
 
 // Resize implements apply.Blocks.
 func (h *Host) Resize(ctx context.Context, s plan.Spawn, volume string, size int64) error {
-	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		return domain.BlockResize(h.Folder+"/"+volume, uint64(size), lv.DOMAIN_BLOCK_RESIZE_BYTES)
 	})
 }
 
 // Pull implements apply.Blocks.
 func (h *Host) Pull(ctx context.Context, s plan.Spawn, tell func(string)) error {
-	err := h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	err := h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		if info, err := domain.GetBlockJobInfo(rootTarget, 0); err != nil || info.Type == lv.DOMAIN_BLOCK_JOB_TYPE_PULL {
 			return err // one that runs already is adopted
 		}
@@ -68,7 +68,7 @@ func (h *Host) waitPull(ctx context.Context, s plan.Spawn, tell func(string)) er
 // pullProgress is how much is done, or -1 when no pull runs.
 func (h *Host) pullProgress(ctx context.Context, s plan.Spawn) (percent int, err error) {
 	percent = -1
-	err = h.owned(context.WithoutCancel(ctx), s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	err = h.owned(context.WithoutCancel(ctx), s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		info, err := domain.GetBlockJobInfo(rootTarget, 0)
 		if err != nil {
 			return fmt.Errorf("look at the block pull: %w", err)

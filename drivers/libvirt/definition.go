@@ -65,7 +65,7 @@ func (q quantity) bytes() int64 {
 
 func parseDefinition(text string) (definition, error) {
 	var d definition
-	if err := xml.Unmarshal([]byte(text), &d); err != nil {
+	if err := xml.NewTokenDecoder(&tokens{events: events(text)}).Decode(&d); err != nil {
 		return definition{}, fmt.Errorf("parse domain: %w", err)
 	}
 	return d, nil

@@ -2,6 +2,7 @@ package libvirt
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
 
@@ -36,11 +37,9 @@ func defineXML(c *connection, text string) error {
 // Mark implements apply.Domains. The mark goes to the definition, and to the
 // running domain when there is one, so that it survives an undefine.
 func (h *Host) Mark(ctx context.Context, s plan.Spawn, phase plan.Phase) error {
-	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, d definition) error {
+	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, old mark) error {
 		m := h.newMark(s, phase)
-		if old, ok := d.mark(h.Inventory); ok {
-			m.Waiting = old.Waiting
-		}
+		m.Waiting = old.Waiting
 		return setMark(domain, m, lv.DOMAIN_AFFECT_LIVE|lv.DOMAIN_AFFECT_CONFIG)
 	})
 }
@@ -64,9 +63,9 @@ func setMark(domain *lv.Domain, m mark, flags lv.DomainModificationImpact) error
 // Undefine implements apply.Domains. Snapshots make it fail: they are not ours
 // to lose.
 func (h *Host) Undefine(ctx context.Context, s plan.Spawn) error {
-	err := h.owned(ctx, s, func(_ *connection, domain *lv.Domain, d definition) error {
-		if m, _ := d.mark(h.Inventory); m.Phase != plan.Deleting {
-			return fmt.Errorf("domain %s is not marked as deleting", d.Name)
+	err := h.owned(ctx, s, func(_ *connection, domain *lv.Domain, m mark) error {
+		if m.Phase != plan.Deleting {
+			return fmt.Errorf("domain %s is not marked as deleting", s.Domain)
 		}
 		return domain.UndefineFlags(lv.DOMAIN_UNDEFINE_MANAGED_SAVE | lv.DOMAIN_UNDEFINE_NVRAM)
 	})
@@ -78,24 +77,33 @@ func (h *Host) Undefine(ctx context.Context, s plan.Spawn) error {
 
 // owned looks the domain up by its uuid, makes sure that it is the spawn's own,
 // and runs f on it.
-func (h *Host) owned(ctx context.Context, s plan.Spawn, f func(*connection, *lv.Domain, definition) error) error {
+func (h *Host) owned(ctx context.Context, s plan.Spawn, f func(*connection, *lv.Domain, mark) error) error {
 	return h.call(ctx, func(c *connection) error {
 		domain, err := c.LookupDomainByUUIDString(s.UUID)
 		if err != nil {
 			return fmt.Errorf("look up domain %s: %w", s.Domain, err)
 		}
 		defer func() { _ = domain.Free() }() // fails only for a handle that is none
-		text, err := domain.GetXMLDesc(lv.DOMAIN_XML_INACTIVE)
+		m, err := readMark(domain)
 		if err != nil {
-			return fmt.Errorf("read domain %s: %w", s.Domain, err)
+			return fmt.Errorf("read the mark of domain %s: %w", s.Domain, err)
 		}
-		d, err := parseDefinition(text)
-		if err != nil {
-			return err
+		if !m.owned(h.Inventory, s.UUID) || m.Name != s.Name {
+			return fmt.Errorf("domain %s no longer carries the mark of spawn %s: it is left alone", s.Domain, s.Name)
 		}
-		if m, ok := d.mark(h.Inventory); !ok || m.Name != s.Name {
-			return fmt.Errorf("domain %s no longer carries the mark of spawn %s: it is left alone", d.Name, s.Name)
-		}
-		return f(c, domain, d)
+		return f(c, domain, m)
 	})
+}
+
+// readMark reads the mark alone, which is much less than the whole definition.
+// Without one it gives the mark of nobody.
+func readMark(domain *lv.Domain) (m mark, err error) {
+	text, err := domain.GetMetadata(lv.DOMAIN_METADATA_ELEMENT, namespace, lv.DOMAIN_AFFECT_CONFIG)
+	if errors.Is(err, lv.ERR_NO_DOMAIN_METADATA) {
+		return m, nil
+	}
+	if err == nil {
+		err = xml.Unmarshal([]byte(text), &m)
+	}
+	return m, err
 }

@@ -159,7 +159,7 @@ func TestACloneIsForeign(t *testing.T) {
 func TestRenamedSpawnIsFoundByItsMark(t *testing.T) {
 	h := open(t, "")
 	s := define(t, h, spawn())
-	err := h.owned(t.Context(), s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	err := h.owned(t.Context(), s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		return domain.Rename("other", 0)
 	})
 	if err != nil {

@@ -17,6 +17,8 @@ import (
 type Found struct {
 	Spawns  []plan.Spawn
 	Foreign map[plan.DomainKey]string // every other domain; what is known of it
+
+	texts map[string]string // definitions that were read, by uuid
 }
 
 // spawnShape is the shape of a spawn's domain name, <image>.<spawn>.
@@ -26,7 +28,7 @@ var spawnShape = regexp.MustCompile(`^[a-z0-9-]+\.[a-z0-9-]+$`)
 // for each domain whose name has the shape of a spawn's, or for each domain at
 // all when all is set: a renamed spawn is still known by its mark.
 func (h *Host) Inspect(ctx context.Context, all bool) (Found, error) {
-	found := Found{Foreign: map[plan.DomainKey]string{}}
+	found := Found{Foreign: map[plan.DomainKey]string{}, texts: map[string]string{}}
 	domains, autostart, err := h.list(ctx)
 	if err != nil {
 		return found, err
@@ -37,10 +39,10 @@ func (h *Host) Inspect(ctx context.Context, all bool) (Found, error) {
 	var mu sync.Mutex
 	for i := range domains {
 		readers.Go(func() error {
-			spawn, what, err := h.inspectDomain(ctx, &domains[i], all)
+			seen, err := h.inspectDomain(ctx, &domains[i], all)
 			mu.Lock()
 			defer mu.Unlock()
-			found.add(h.Name, spawn, what, autostart)
+			found.add(h.Name, seen, autostart)
 			return err
 		})
 	}
@@ -80,61 +82,80 @@ func free(domains []lv.Domain) {
 	}
 }
 
-// add files a domain under spawns or foreign. The zero name stands for a
-// domain that is gone by now.
-func (f *Found) add(host string, s plan.Spawn, what string, autostart map[string]bool) {
+// seen is what was seen of one domain.
+type seen struct {
+	spawn plan.Spawn // of a foreign domain, only its domain name; zero when it is gone by now
+	what  string     // is known of a foreign domain
+	text  string     // its definition, if it was read
+	uuid  string
+}
+
+// add files a domain under spawns or foreign.
+func (f *Found) add(host string, d seen, autostart map[string]bool) {
+	if d.text != "" {
+		f.texts[d.uuid] = d.text
+	}
 	switch {
-	case s.Name != "":
-		s.Autostart = autostart[s.UUID]
-		f.Spawns = append(f.Spawns, s)
-	case s.Domain != "":
-		f.Foreign[plan.DomainKey{Host: host, Name: s.Domain}] = what
+	case d.spawn.Name != "":
+		d.spawn.Autostart = autostart[d.uuid]
+		f.Spawns = append(f.Spawns, d.spawn)
+	case d.spawn.Domain != "":
+		f.Foreign[plan.DomainKey{Host: host, Name: d.spawn.Domain}] = d.what
 	}
 }
 
-// inspectDomain reads one domain. A foreign one is returned with nothing but
-// its domain name, and with what is known of it.
-func (h *Host) inspectDomain(ctx context.Context, domain *lv.Domain, all bool) (plan.Spawn, string, error) {
+func (h *Host) inspectDomain(ctx context.Context, domain *lv.Domain, all bool) (d seen, err error) {
 	name, err := domain.GetName()
 	if err != nil {
-		return plan.Spawn{}, "", fmt.Errorf("read a domain's name: %w", err)
+		return d, fmt.Errorf("read a domain's name: %w", err)
 	}
-	foreign := plan.Spawn{Domain: name}
+	d.spawn.Domain = name
 	if !all && !spawnShape.MatchString(name) {
-		return foreign, "", nil
+		return d, nil
 	}
-	d, err := h.read(ctx, domain, lv.DOMAIN_XML_INACTIVE)
-	if errors.Is(err, lv.ERR_NO_DOMAIN) {
-		return plan.Spawn{}, "", nil
+	if d.text, err = h.read(ctx, domain, lv.DOMAIN_XML_INACTIVE); errors.Is(err, lv.ERR_NO_DOMAIN) {
+		return seen{}, nil
+	}
+	if err == nil {
+		err = h.recognise(ctx, domain, &d)
 	}
 	if err != nil {
-		return foreign, "", fmt.Errorf("domain %s: %w", name, err)
+		return d, fmt.Errorf("domain %s: %w", name, err)
 	}
-	m, ok := d.mark(h.Inventory)
-	if !ok {
-		return foreign, d.strangeness(), d.refuseNewer(h.Inventory)
-	}
-	s := d.spawn(h, m)
-	s.Power = plan.Stopped
-	if id, err := domain.GetID(); err == nil { // only a running domain has one
-		s.Power = plan.Running
-		s.Pending, err = h.pending(ctx, domain, s, m.Waiting == int(id))
-		return s, "", err
-	}
-	return s, "", nil
+	return d, nil
 }
 
-func (h *Host) read(ctx context.Context, domain *lv.Domain, flags lv.DomainXMLFlags) (definition, error) {
-	var text string
-	err := h.call(ctx, func(*connection) error {
-		var err error
+// recognise tells a spawn from a foreign domain by its definition.
+func (h *Host) recognise(ctx context.Context, domain *lv.Domain, found *seen) error {
+	d, err := parseDefinition(found.text)
+	if err != nil {
+		return err
+	}
+	found.uuid = d.UUID
+	m, ok := d.mark(h.Inventory)
+	if !ok {
+		found.what = d.strangeness()
+		return d.refuseNewer(h.Inventory)
+	}
+	found.spawn = d.spawn(h, m)
+	found.spawn.Power = plan.Stopped
+	if id, err := domain.GetID(); err == nil { // only a running domain has one
+		found.spawn.Power = plan.Running
+		found.spawn.Pending, err = h.pending(ctx, domain, found.spawn, m.Waiting == int(id))
+		return err
+	}
+	return nil
+}
+
+func (h *Host) read(ctx context.Context, domain *lv.Domain, flags lv.DomainXMLFlags) (text string, err error) {
+	err = h.call(ctx, func(*connection) error {
 		text, err = domain.GetXMLDesc(flags)
 		return err
 	})
 	if err != nil {
-		return definition{}, fmt.Errorf("read definition: %w", err)
+		return "", fmt.Errorf("read definition: %w", err)
 	}
-	return parseDefinition(text)
+	return text, nil
 }
 
 // strangeness says why a foreign domain looks like a spawn.
@@ -151,7 +172,7 @@ func (d definition) strangeness() string {
 
 func (d definition) refuseNewer(inventory string) error {
 	if d.newerMark(inventory) {
-		return fmt.Errorf("domain %s was made by a newer pcloud-apply for this inventory: use that version", d.Name)
+		return errors.New("it was made by a newer pcloud-apply for this inventory: use that version")
 	}
 	return nil
 }
@@ -162,9 +183,13 @@ func (h *Host) pending(ctx context.Context, domain *lv.Domain, s plan.Spawn, wai
 	if !waiting {
 		return nil, nil
 	}
-	live, err := h.read(ctx, domain, 0)
+	text, err := h.read(ctx, domain, 0)
 	if err != nil {
-		return nil, fmt.Errorf("domain %s: %w", s.Domain, err)
+		return nil, err
+	}
+	live, err := parseDefinition(text)
+	if err != nil {
+		return nil, err
 	}
 	running := s
 	running.VCPUs, running.Memory = live.VCPU, live.Memory.bytes()

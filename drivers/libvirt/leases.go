@@ -199,7 +199,7 @@ func readBanner(ctx context.Context, address string) error {
 // explain says what was seen when the wait ran out.
 func (h *Host) explain(ctx context.Context, s plan.Spawn, address string) error {
 	active := true
-	err := h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	err := h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		active = isActive(domain)
 		return nil
 	})

@@ -16,7 +16,7 @@ const shutdownPoll = 200 * time.Millisecond
 
 // Start implements apply.Power.
 func (h *Host) Start(ctx context.Context, s plan.Spawn) error {
-	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		err := domain.CreateWithFlags(0)
 		if errors.Is(err, lv.ERR_OPERATION_INVALID) && isActive(domain) {
 			return nil
@@ -41,7 +41,7 @@ func (h *Host) Stop(ctx context.Context, s plan.Spawn) error {
 }
 
 func (h *Host) shutdown(ctx context.Context, s plan.Spawn) error {
-	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		if err := domain.ShutdownFlags(lv.DOMAIN_SHUTDOWN_DEFAULT); err != nil && isActive(domain) {
 			return fmt.Errorf("ask the guest to shut down: %w", err)
 		}
@@ -56,7 +56,7 @@ func (h *Host) waitOff(ctx context.Context, s plan.Spawn) (bool, error) {
 	timeout := time.After(s.Shutdown.Timeout)
 	for {
 		active := true
-		err := h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+		err := h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ mark) error {
 			active = isActive(domain)
 			return nil
 		})
@@ -79,7 +79,7 @@ func (h *Host) Kill(ctx context.Context, s plan.Spawn) error {
 	if err != nil || off {
 		return err
 	}
-	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		err := domain.DestroyFlags(lv.DOMAIN_DESTROY_DEFAULT)
 		if errors.Is(err, lv.ERR_OPERATION_INVALID) && !isActive(domain) {
 			return nil
@@ -104,7 +104,7 @@ func (h *Host) isOff(ctx context.Context, s plan.Spawn) (off bool, err error) {
 
 // SetAutostart implements apply.Power.
 func (h *Host) SetAutostart(ctx context.Context, s plan.Spawn, on bool) error {
-	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ definition) error {
+	return h.owned(ctx, s, func(_ *connection, domain *lv.Domain, _ mark) error {
 		return domain.SetAutostart(on)
 	})
 }

@@ -15,8 +15,7 @@ import (
 // Redefine implements apply.Domains. It edits the definition that is there, in
 // place and only where a change says so: what others put into it stays.
 func (h *Host) Redefine(ctx context.Context, s plan.Spawn, changes []plan.Change) error {
-	return h.owned(ctx, s, func(c *connection, domain *lv.Domain, d definition) error {
-		m, _ := d.mark(h.Inventory)
+	return h.owned(ctx, s, func(c *connection, domain *lv.Domain, m mark) error {
 		waits := edit(&m, s, changes)
 		if id, err := domain.GetID(); err == nil && waits { // only a running domain has one
 			m.Waiting = int(id)

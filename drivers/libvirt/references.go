@@ -5,8 +5,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 	lv "libvirt.org/go/libvirt"
@@ -18,7 +16,13 @@ import (
 // can name a file. It is dearer than an inspection and made only when something
 // is to be removed or taken up.
 func (h *Host) References(ctx context.Context) (plan.References, error) {
-	s := newScan(h.Folder)
+	return h.ReferencesAfter(ctx, Found{})
+}
+
+// ReferencesAfter is References right after an inspection: definitions that it
+// has read are not read again.
+func (h *Host) ReferencesAfter(ctx context.Context, found Found) (plan.References, error) {
+	s := newScan(h.Folder, found.texts)
 	err := h.scanDomains(ctx, s)
 	if err == nil {
 		err = h.call(ctx, func(c *connection) error { return scanPools(c, s) })
@@ -84,18 +88,30 @@ func (h *Host) scanDomain(ctx context.Context, domain *lv.Domain, s *scan, read 
 
 // scanDefinitions reads what is defined and what runs.
 func scanDefinitions(domain *lv.Domain, name string, s *scan) error {
-	flags := []lv.DomainXMLFlags{lv.DOMAIN_XML_INACTIVE}
-	if _, err := domain.GetID(); err == nil { // only a running domain has one
-		flags = append(flags, 0)
+	user := plan.User{Kind: "domain", Name: name}
+	text, err := s.definition(domain)
+	if err != nil {
+		return err
 	}
-	for _, flag := range flags {
-		text, err := domain.GetXMLDesc(flag)
-		if err != nil {
-			return err
-		}
-		s.names(plan.User{Kind: "domain", Name: name}, text)
+	s.names(user, text)
+	if _, err := domain.GetID(); err != nil { // only a running domain has one
+		return nil
 	}
-	return nil
+	if text, err = domain.GetXMLDesc(0); err == nil {
+		s.names(user, text)
+	}
+	return err
+}
+
+func (s *scan) definition(domain *lv.Domain) (string, error) {
+	uuid, err := domain.GetUUIDString()
+	if err != nil {
+		return "", err
+	}
+	if text, ok := s.texts[uuid]; ok {
+		return text, nil
+	}
+	return domain.GetXMLDesc(lv.DOMAIN_XML_INACTIVE)
 }
 
 func scanSnapshots(domain *lv.Domain, name string, s *scan) error {
@@ -186,31 +202,4 @@ func scanVolumes(pool *lv.StoragePool, s *scan) error {
 		s.uses(plan.User{Kind: "image", Name: volume.Key}, volume.Backing)
 	}
 	return nil
-}
-
-// absolutePaths are all attribute values and texts in the XML that look like one.
-func absolutePaths(text string) ([]string, error) {
-	var paths []string
-	add := func(value string) {
-		if value = strings.TrimSpace(value); strings.HasPrefix(value, "/") {
-			paths = append(paths, value)
-		}
-	}
-	decoder := xml.NewDecoder(strings.NewReader(text))
-	for {
-		token, err := decoder.RawToken()
-		switch t := token.(type) {
-		case nil:
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
-			return paths, err
-		case xml.StartElement:
-			for _, attribute := range t.Attr {
-				add(attribute.Value)
-			}
-		case xml.CharData:
-			add(string(t))
-		}
-	}
 }

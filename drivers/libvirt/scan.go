@@ -22,12 +22,14 @@ type scan struct {
 	real       string // the same without symbolic links
 	images     []string
 	seen       map[string]bool
+	folders    map[string]string // of files that were named → the same without symbolic links
+	texts      map[string]string // definitions that need not be read, by the domain's uuid
 }
 
-func newScan(folder string) *scan {
+func newScan(folder string, texts map[string]string) *scan {
 	s := &scan{
 		references: plan.References{Users: map[string][]plan.User{}, Snapshots: map[string]int{}},
-		pool:       folder, real: folder, seen: map[string]bool{},
+		pool:       folder, real: folder, seen: map[string]bool{}, folders: map[string]string{}, texts: texts,
 	}
 	if real, err := filepath.EvalSymlinks(folder); err == nil {
 		s.real = real
@@ -85,7 +87,7 @@ func (s *scan) addUser(path string, user plan.User) {
 func (s *scan) spellings(path string) []string {
 	path = filepath.Clean(path)
 	list := []string{path}
-	real, err := filepath.EvalSymlinks(path)
+	real, err := s.resolve(path)
 	if err != nil || !strings.HasPrefix(real, s.real+"/") {
 		return list
 	}
@@ -93,6 +95,26 @@ func (s *scan) spellings(path string) []string {
 		list = append(list, ours)
 	}
 	return list
+}
+
+// resolve is [filepath.EvalSymlinks], which looks at each folder on the way
+// again and again.
+func (s *scan) resolve(path string) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&fs.ModeSymlink != 0 {
+		return filepath.EvalSymlinks(path)
+	}
+	folder, name := filepath.Split(path)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	real, ok := s.folders[folder]
+	if !ok {
+		if real, err = filepath.EvalSymlinks(folder); err != nil {
+			return "", err
+		}
+		s.folders[folder] = real
+	}
+	return filepath.Join(real, name), nil
 }
 
 // folder notes every file of a pool's folder.
@@ -112,14 +134,33 @@ func (s *scan) folder(path string) error {
 // followChains reads the header of every image, and of the images behind it.
 func (s *scan) followChains() {
 	for len(s.images) > 0 {
-		path := filepath.Clean(s.images[0])
-		s.images = s.images[1:]
-		if s.seen[path] {
-			continue
+		var readers sync.WaitGroup
+		slots := make(chan struct{}, headersAtOnce)
+		for _, path := range s.unseen() {
+			slots <- struct{}{}
+			readers.Go(func() {
+				s.followImage(path)
+				<-slots
+			})
 		}
-		s.seen[path] = true
-		s.followImage(path)
+		readers.Wait()
 	}
+}
+
+// headersAtOnce keeps a slow disk busy without needing many open files.
+const headersAtOnce = 8
+
+// unseen takes the images that were named since the last time, each once.
+func (s *scan) unseen() []string {
+	var list []string
+	for _, path := range s.images {
+		if path = filepath.Clean(path); !s.seen[path] {
+			s.seen[path] = true
+			list = append(list, path)
+		}
+	}
+	s.images = nil
+	return list
 }
 
 func (s *scan) followImage(path string) {
