@@ -45,7 +45,7 @@ func (l *Lab) StartDaemon() error {
 		if _, err := l.signal(name, "0"); err == nil {
 			continue
 		}
-		if _, err := output(l.inside(name, "--daemon", "--pid-file", pidFile(name))); err != nil {
+		if _, err := output(l.Inside(name, "--daemon", "--pid-file", pidFile(name))); err != nil {
 			return fmt.Errorf("start %s: %w\n%s", name, err, l.logTail())
 		}
 	}
@@ -88,7 +88,7 @@ func (l *Lab) ThawDaemon() error {
 // hence the look at the process's name.
 func (l *Lab) signal(daemon, signal string) (string, error) {
 	const script = `pid=$(cat "$1") && [ "$(cat "/proc/$pid/comm")" = "$2" ] && kill "-$3" "$pid"`
-	return output(l.inside("sh", "-c", script, "sh", pidFile(daemon), daemon, signal))
+	return output(l.Inside("sh", "-c", script, "sh", pidFile(daemon), daemon, signal))
 }
 
 func pidFile(daemon string) string { return "/run/libvirt/" + daemon + ".pid" }

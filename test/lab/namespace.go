@@ -23,8 +23,9 @@ func (l *Lab) Enter(name string, args ...string) *exec.Cmd {
 	return l.nsenter([]string{"--net"}, name, args)
 }
 
-// inside returns the command name in all namespaces of the lab.
-func (l *Lab) inside(name string, args ...string) *exec.Cmd {
+// Inside returns the command name in all namespaces of the lab, where what a
+// test mounts is seen by libvirt and QEMU, and by nobody else.
+func (l *Lab) Inside(name string, args ...string) *exec.Cmd {
 	return l.nsenter([]string{"--mount", "--net", "--pid"}, name, args)
 }
 
