@@ -64,7 +64,7 @@ func (b *bench) plot() string {
 	width, height := left+int(widest*scale)+right, 40+rowHeight*len(b.results)
 	var svg strings.Builder
 	fmt.Fprintf(&svg, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">`+"\n", width, height)
-	fmt.Fprintf(&svg, `<rect width="%d" height="%d" fill="white"/><text x="%d" y="20">times the bare calls; the mark is the goal, grey has none</text>`+"\n", width, height, left)
+	fmt.Fprintf(&svg, `<rect width="%d" height="%d" fill="white"/><text x="8" y="20">times the bare calls; the mark is the goal, grey has none</text>`+"\n", width, height)
 	for i, r := range b.results {
 		b.bar(&svg, 32+i*rowHeight, r)
 	}

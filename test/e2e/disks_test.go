@@ -125,7 +125,12 @@ func (w *world) slowPull() {
 func TestKilledInTheMiddleOfALivePull(t *testing.T) {
 	for name, kill := range map[string]func(*world){
 		"the program": func(w *world) {}, // it only watches: nothing of it runs in the pull
-		"QEMU":        func(w *world) { w.must(syscall.Kill(w.qemu("tiny.web"), syscall.SIGKILL)) },
+		"QEMU": func(w *world) {
+			w.must(syscall.Kill(w.qemu("tiny.web"), syscall.SIGKILL))
+			for !strings.Contains(w.virsh("domstate", "tiny.web"), "shut off") { // libvirt notices it in its own time
+				continue
+			}
+		},
 		"libvirtd": func(w *world) {
 			w.must(host.KillDaemon())
 			w.must(host.StartDaemon())
