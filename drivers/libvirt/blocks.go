@@ -47,13 +47,14 @@ func (h *Host) Pull(ctx context.Context, s plan.Spawn, tell func(string)) error 
 func (h *Host) waitPull(ctx context.Context, s plan.Spawn, tell func(string)) error {
 	ticker := time.NewTicker(pullPoll)
 	defer ticker.Stop()
-	told := -1
+	const everyPercent = 5
+	told := -everyPercent
 	for {
 		percent, err := h.pullProgress(ctx, s)
 		if err != nil || percent < 0 {
 			return err
 		}
-		if percent >= told+5 {
+		if percent >= told+everyPercent {
 			told = percent
 			tell(fmt.Sprintf("consolidate %d %%", percent))
 		}

@@ -116,7 +116,7 @@ func TestThePoolFillsUpInALivePull(t *testing.T) {
 	var errOut strings.Builder
 	cmd.Stderr = &errOut
 	w.must(cmd.Start())
-	readUntil(t, out, "consolidate")
+	readUntil(t, out, "consolidate 0 %") // the room was looked at before
 	w.inside(fill, host.Pool())
 	w.virsh("blockjob", "tiny.web", "vda", "--bandwidth", "0")
 	rest, err := io.ReadAll(out)
