@@ -48,6 +48,12 @@ type Volumes interface {
 	Refresh(ctx context.Context) error
 }
 
+// Trials are guests that show that a golden image boots before it is published.
+type Trials interface {
+	// Sweep removes what trials of killed runs have left.
+	Sweep(ctx context.Context) error
+}
+
 // Golden is a golden image that was found sound.
 type Golden struct {
 	Path   string // absolute
@@ -95,6 +101,7 @@ type Host struct {
 	Blocks    Blocks
 	Overlays  Overlays
 	Images    Images
+	Trials    Trials
 	Files     Files
 	Addresses Addresses
 	Referrers Referrers

@@ -305,6 +305,8 @@ func (m *memory) RemoveSeed(_ context.Context, s plan.Spawn) error {
 	return m.inSteps(func() { delete(m.volumes, s.SeedFile()) })
 }
 
+func (m *memory) Sweep(context.Context) error { return nil }
+
 func (m *memory) RemoveLeftover(_ context.Context, name string) error {
 	return m.inSteps(func() {
 		m.leftovers = slices.DeleteFunc(m.leftovers, func(l plan.Leftover) bool { return l.Name == name })

@@ -85,6 +85,8 @@ func (f *fake) RemoveSeed(_ context.Context, s plan.Spawn) error {
 	return f.call("remove seed %s", s.SeedFile())
 }
 
+func (f *fake) Sweep(context.Context) error { return nil }
+
 func (f *fake) RemoveLeftover(_ context.Context, name string) error {
 	return f.call("remove leftover %s", name)
 }
@@ -129,7 +131,7 @@ func (f *fake) host() *Host {
 	f.backing = "/pool/tiny.golden-abc.qcow2"
 	return &Host{
 		Blocks: f, Overlays: f,
-		Domains: f, Power: f, Volumes: f, Images: f, Files: f, Addresses: f, Referrers: f, Folder: "/pool",
+		Domains: f, Power: f, Volumes: f, Images: f, Trials: f, Files: f, Addresses: f, Referrers: f, Folder: "/pool",
 	}
 }
 

@@ -162,6 +162,8 @@ func preset(item reflect.Value) {
 	switch v := item.Addr().Interface().(type) {
 	case *Host:
 		*v = Host{Pool: "default", Network: "default", Accelerator: "auto"}
+	case *Image:
+		*v = Image{Canary: true}
 	case *Spawn:
 		*v = Spawn{
 			VCPUs: 1, Memory: 1 << 30, State: "running",

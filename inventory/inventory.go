@@ -46,6 +46,7 @@ type Image struct {
 	Install   *Install   `yaml:"install"`
 	Disk      Size       `yaml:"disk"` // virtual size; 0 keeps what the source has
 	Prepare   *Prepare   `yaml:"prepare"`
+	Canary    bool       `yaml:"canary"` // boot a throw-away overlay before publishing
 	At        Position   `yaml:"-"`
 }
 

@@ -53,7 +53,7 @@ func imageHosts(inv *inventory.Inventory, image string, spawns []Spawn) []string
 }
 
 func desiredImage(inv *inventory.Inventory, host, name string, image inventory.Image) Generation {
-	g := Generation{Host: host, Image: name, Hash: imageHash(inv.Name, name, image), Disk: int64(image.Disk)}
+	g := Generation{Host: host, Image: name, Hash: imageHash(inv.Name, name, image), Disk: int64(image.Disk), Canary: image.Canary}
 	if image.Source != nil {
 		g.Source = Source{Path: image.Source.File, URL: image.Source.URL, Content: image.Source.Content}
 	}

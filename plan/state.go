@@ -51,6 +51,7 @@ type Generation struct {
 	Hash  string // 12 hex digits over the inventory's name and the whole definition
 
 	Source Source // desired only
+	Canary bool   // desired only: it must boot before it is published
 	Disk   int64  // virtual size in bytes; desired: 0 keeps the source's
 
 	// Actual only.

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -179,9 +181,17 @@ func (s *session) useTools(lockFile *os.File) error {
 	}
 	tool.Inherit = []*os.File{lockFile}
 	for _, h := range s.hosts {
-		h.folder.QEMUImg = tool
+		h.folder.QEMUImg, h.folder.Boot = tool, h.bootCanary
 	}
 	return nil
+}
+
+// bootCanary tries an image that is to be published.
+func (h *host) bootCanary(ctx context.Context, t pooldir.Trial) error {
+	return h.Boot(ctx, libvirt.Canary{
+		Image: t.Generation.Name(), Hash: t.Generation.Hash,
+		Disk: filepath.Base(t.Disk), Seed: filepath.Base(t.Seed), Console: t.Console,
+	})
 }
 
 // supported refuses an inventory that asks for what this version cannot do.

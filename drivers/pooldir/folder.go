@@ -29,6 +29,9 @@ type Folder struct {
 	QEMUImg   qemuimg.Tool                       // needed by Publish only
 	Group     func(context.Context) (int, error) // that QEMU runs with; asked by Publish and Mend only
 	Digest    func(path string) (string, error)  // sha256 of a file in hex, perhaps remembered
+	// Boot starts a guest on a throw-away overlay of an image that is to be
+	// published, and fails unless it comes up. Needed by Publish only.
+	Boot func(context.Context, Trial) error
 }
 
 func (f *Folder) path(name string) string { return filepath.Join(f.Path, name) }

@@ -44,6 +44,12 @@ func (f *Folder) Publish(ctx context.Context, g plan.Generation, step func(strin
 	if err := p.prepare(ctx, step); err != nil {
 		return err
 	}
+	if g.Canary {
+		step("boot")
+		if err := p.prove(ctx); err != nil {
+			return fmt.Errorf("boot: %w", err)
+		}
+	}
 	return p.commit(ctx, step)
 }
 

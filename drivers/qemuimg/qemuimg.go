@@ -47,6 +47,12 @@ func (t Tool) Convert(ctx context.Context, source, format, target string) error 
 	return t.run(ctx, []string{"convert", "-t", "writeback", "-f", format, "-O", "qcow2"}, source, target)
 }
 
+// Overlay makes target, which may exist and then keeps its inode, owner and
+// mode, an overlay of the qcow2 image backing.
+func (t Tool) Overlay(ctx context.Context, backing, target string) error {
+	return t.run(ctx, []string{"create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", backing}, target)
+}
+
 // Grow enlarges the qcow2 image that nothing has open to a virtual size in
 // bytes. A smaller size than it has is an error.
 func (t Tool) Grow(ctx context.Context, image string, size int64) error {

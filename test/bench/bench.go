@@ -125,7 +125,7 @@ func (b *bench) inventory(spawns string) error {
 		return err
 	}
 	text := fmt.Sprintf("version: 1\nname: bench\nhosts: {local: {uri: \"%s\", accelerator: tcg}}\npolicy: {max_destroy: 10000}\n"+
-		"images: {tiny: {source: {file: %s}}, large: {source: {file: %s}}}\ndefaults: {image: tiny, memory: 96MiB, wait: {for: none}}\n%s\n",
+		"images: {tiny: {source: {file: %s}, canary: false}, large: {source: {file: %s}, canary: false}}\ndefaults: {image: tiny, memory: 96MiB, wait: {for: none}}\n%s\n",
 		b.lab.URI(), tiny, b.large(), spawns)
 	return os.WriteFile(b.file(), []byte(text), 0o600)
 }

@@ -28,7 +28,7 @@ func TestAnImageComesFromTheWeb(t *testing.T) {
 	}))
 	defer server.Close()
 	image := func(sum string) string {
-		return fmt.Sprintf("images: {tiny: {source: {url: \"%s/tiny.qcow2\", sha512: \"%s\"}}}\nspawns: {web: {state: stopped}}\n", server.URL, sum)
+		return fmt.Sprintf("images: {tiny: {source: {url: \"%s/tiny.qcow2\", sha512: \"%s\"}, canary: false}}\nspawns: {web: {state: stopped}}\n", server.URL, sum)
 	}
 	outside := w.outside()
 

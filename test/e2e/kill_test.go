@@ -69,7 +69,7 @@ func TestKilledAtEachStepOfDestroy(t *testing.T) {
 func TestKilledAtEachStepOfRemovingAnImage(t *testing.T) {
 	w := begin(t)
 	w.everyStep(func() {
-		w.inventory("images: {tiny: {source: {file: tiny.qcow2}}, spare: {source: {file: tiny.qcow2}, disk: 256MiB}}\nspawns: {}\n")
+		w.inventory("images: {tiny: {source: {file: tiny.qcow2}, canary: false}, spare: {source: {file: tiny.qcow2}, disk: 256MiB, canary: false}}\nspawns: {}\n")
 		w.converged()
 		w.inventory(tinyImage + "spawns: {}\n")
 	}, "apply")

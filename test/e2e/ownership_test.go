@@ -78,7 +78,7 @@ func TestARenamedImageKeepsItsSpawns(t *testing.T) {
 	w.inventory(tinyImage + "spawns: {web: {state: stopped}}\n")
 	w.converged()
 	uuid := w.virsh("domuuid", "tiny.web")
-	w.inventory("images: {small: {source: {file: tiny.qcow2}}}\nspawns: {web: {image: small, state: stopped}}\n")
+	w.inventory("images: {small: {source: {file: tiny.qcow2}, canary: false}}\nspawns: {web: {image: small, state: stopped}}\n")
 	w.expect(0, "plan").wants(t, "+ image small", "stays on tiny.golden-")
 	w.converged()
 	if got := w.virsh("domuuid", "tiny.web"); got != uuid {
@@ -179,7 +179,7 @@ func TestAHostileImageIsRefused(t *testing.T) {
 	w := begin(t)
 	w.must(os.WriteFile(w.path("secret"), []byte(strings.Repeat("secret\n", 100000)), 0o600))
 	w.shell("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", w.path("secret"), w.path("evil.qcow2"))
-	w.inventory("images: {evil: {source: {file: evil.qcow2}}}\nspawns: {web: {image: evil, state: stopped}}\n")
+	w.inventory("images: {evil: {source: {file: evil.qcow2}, canary: false}}\nspawns: {web: {image: evil, state: stopped}}\n")
 	w.expect(3, "apply").wants(t, "image evil: publish: ", "backing file", "! spawn web", "not begun")
 	if left, _ := filepath.Glob(w.pool(".pcloud-*")); len(left) > 0 {
 		t.Errorf("left in the pool: %v", left)

@@ -159,7 +159,7 @@ defaults:
 	w.must(os.WriteFile(w.path("cloud.yaml"), []byte(head+rest), 0o644))
 }
 
-const tinyImage = "images: {tiny: {source: {file: tiny.qcow2}}}\n"
+const tinyImage = "images: {tiny: {source: {file: tiny.qcow2}, canary: false}}\n"
 
 // result is what a run of the program gave.
 type result struct {
