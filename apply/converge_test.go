@@ -60,7 +60,7 @@ func (m *memory) runPlan(p plan.Plan, f fault) *Report {
 	m.calls, m.fault = 0, f
 	hosts := Hosts{"h": {
 		Domains: m, Power: m, Volumes: m, Blocks: m, Overlays: m,
-		Images: m, Trials: m, Files: m, Addresses: m, Referrers: m, Folder: pool,
+		Images: m, Canaries: m, Files: m, Addresses: m, Referrers: m, Folder: pool,
 	}}
 	runner := Runner{Executor: hosts, Parallel: 1}
 	report := runner.Run(context.Background(), p)

@@ -48,9 +48,9 @@ type Volumes interface {
 	Refresh(ctx context.Context) error
 }
 
-// Trials are guests that show that a golden image boots before it is published.
-type Trials interface {
-	// Sweep removes what trials of killed runs have left.
+// Canaries are guests that show that a golden image boots before it is published.
+type Canaries interface {
+	// Sweep removes what the canaries of killed runs have left.
 	Sweep(ctx context.Context) error
 }
 
@@ -101,7 +101,7 @@ type Host struct {
 	Blocks    Blocks
 	Overlays  Overlays
 	Images    Images
-	Trials    Trials
+	Canaries  Canaries
 	Files     Files
 	Addresses Addresses
 	Referrers Referrers
@@ -110,9 +110,10 @@ type Host struct {
 	// read it; nil makes the run read it again.
 	Seen *plan.References
 
-	made    sync.Map // name of a spawn that this run made → its uuid
-	scan    sync.Once
-	scanErr error
+	made       sync.Map // name of a spawn that this run made → its uuid
+	scan       sync.Once
+	references plan.References
+	scanErr    error
 }
 
 // Hosts is the [Executor] over several hosts, by name.
@@ -162,10 +163,11 @@ func (h Hosts) Await(ctx context.Context, a plan.Action) (string, error) {
 // at once, and one reading for each would cost more than the destroys.
 func (h *Host) shared(ctx context.Context) (plan.References, error) {
 	h.scan.Do(func() {
-		if h.Seen == nil {
-			h.Seen = &plan.References{}
-			*h.Seen, h.scanErr = h.Referrers.References(ctx)
+		if h.Seen != nil {
+			h.references = *h.Seen
+			return
 		}
+		h.references, h.scanErr = h.Referrers.References(ctx)
 	})
-	return *h.Seen, h.scanErr
+	return h.references, h.scanErr
 }

@@ -105,7 +105,7 @@ func (s *session) perform(ctx context.Context, t *terminal, p plan.Plan) *apply.
 	hosts, downloads := apply.Hosts{}, download.NewCache(filepath.Join(s.files.folder, "downloads"))
 	for name, h := range s.hosts {
 		hosts[name] = &apply.Host{
-			Domains: h, Power: h, Volumes: h, Blocks: h, Addresses: h, Referrers: h, Trials: h,
+			Domains: h, Power: h, Volumes: h, Blocks: h, Addresses: h, Referrers: h, Canaries: h,
 			Images: images{h.folder, downloads}, Overlays: h.folder, Files: h.folder, Folder: h.Folder,
 		}
 		if seen, ok := s.seen[name]; ok {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -186,12 +185,8 @@ func (s *session) useTools(lockFile *os.File) error {
 	return nil
 }
 
-// bootCanary tries an image that is to be published.
-func (h *host) bootCanary(ctx context.Context, t pooldir.Trial) error {
-	return h.Boot(ctx, libvirt.Canary{
-		Image: t.Generation.Name(), Hash: t.Generation.Hash,
-		Disk: filepath.Base(t.Disk), Seed: filepath.Base(t.Seed), Console: t.Console,
-	})
+func (h *host) bootCanary(ctx context.Context, c pooldir.Canary) error {
+	return h.Boot(ctx, libvirt.Canary(c))
 }
 
 // supported refuses an inventory that asks for what this version cannot do.

@@ -16,11 +16,10 @@ import (
 // Canary is a guest that shows that a golden image boots. It runs on an
 // isolated network of its own, is transient, and ends with the connection.
 type Canary struct {
-	Image   string // name of the golden image
-	Hash    string // of its generation
-	Disk    string // names of files in the pool's folder
-	Seed    string
-	Console string // absolute path
+	Generation plan.Generation
+	Disk       string // names of files in the pool's folder
+	Seed       string
+	Console    string
 }
 
 const (
@@ -68,37 +67,22 @@ func endTransient(domain *lv.Domain) error {
 	return fmt.Errorf("end canary: %w", plain(err))
 }
 
-func (c Canary) nic(h *Host) plan.NIC { return plan.NIC{Network: h.canaryName(c.Hash), MAC: canaryMAC} }
-
 // canaryMAC is the same for all: each has a network of its own.
 const canaryMAC = "02:70:63:6c:00:01"
 
-// newCanary has the devices of a spawn. Its mark is no spawn's.
+// newCanary has the devices of a spawn, and no mark: it is none.
 func (h *Host) newCanary(ctx context.Context, c Canary) *libvirtxml.Domain {
-	accel := h.domainType(ctx)
-	devices := h.devices(plan.Spawn{NICs: []plan.NIC{c.nic(h)}})
-	seed := h.disk(c.Seed, 1)
-	seed.Driver = &libvirtxml.DomainDiskDriver{Name: "qemu", Type: "raw"}
-	seed.ReadOnly = &libvirtxml.DomainDiskReadOnly{}
-	devices.Disks = []libvirtxml.DomainDisk{h.disk(c.Disk, 0), seed}
-	devices.Consoles = nil
-	devices.Serials = []libvirtxml.DomainSerial{{
-		Source: &libvirtxml.DomainChardevSource{File: &libvirtxml.DomainChardevSourceFile{Path: c.Console}},
-		Target: &libvirtxml.DomainSerialTarget{Type: "isa-serial"},
-	}}
-	return &libvirtxml.Domain{
-		Type: accel, Name: h.canaryName(c.Hash), UUID: h.canaryUUID(c.Hash),
-		Title:      "trial of golden image " + c.Image,
-		Memory:     &libvirtxml.DomainMemory{Value: canaryMemory / 1024, Unit: "KiB"},
-		VCPU:       &libvirtxml.DomainVCPU{Value: 1},
-		OS:         &libvirtxml.DomainOS{Type: &libvirtxml.DomainOSType{Arch: "x86_64", Machine: "q35", Type: "hvm"}},
-		Features:   &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}},
-		CPU:        &libvirtxml.DomainCPU{Mode: cpuMode(accel)},
-		Clock:      &libvirtxml.DomainClock{Offset: "utc"},
-		OnPoweroff: "destroy", OnReboot: "restart", OnCrash: "destroy",
-		Devices: devices,
-	}
+	name := h.canaryName(c.Generation.Hash)
+	devices := h.devices(plan.Spawn{NICs: []plan.NIC{{Network: name, MAC: canaryMAC}}})
+	devices.Disks = []libvirtxml.DomainDisk{h.disk(c.Disk, 0), h.seedDisk(c.Seed, 1)}
+	devices.Consoles = nil // libvirt makes one of the serial port
+	devices.Serials[0].Source = &libvirtxml.DomainChardevSource{File: &libvirtxml.DomainChardevSourceFile{Path: h.console(c)}}
+	domain := machine(h.domainType(ctx), canaryMemory, 1, devices)
+	domain.Name, domain.UUID, domain.Title = name, h.canaryUUID(c.Generation.Hash), "canary of golden image "+c.Generation.Name()
+	return domain
 }
+
+func (h *Host) console(c Canary) string { return h.Folder + "/" + c.Console }
 
 // watch looks for a sign of life until there is one, or no hope.
 func (h *Host) watch(ctx context.Context, c Canary, domain *lv.Domain, network *lv.Network) error {
@@ -114,7 +98,7 @@ func (h *Host) watch(ctx context.Context, c Canary, domain *lv.Domain, network *
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timeout:
-			return fmt.Errorf("no lease, no guest agent and no login prompt within %s. %s", canaryTimeout, consoleTail(c.Console))
+			return fmt.Errorf("no lease, no guest agent and no login prompt within %s. %s", canaryTimeout, consoleTail(h.console(c)))
 		case <-ticker.C:
 		}
 	}
@@ -127,11 +111,11 @@ func (h *Host) signOfLife(ctx context.Context, c Canary, domain *lv.Domain, netw
 			return err
 		}
 		leases, err := network.GetDHCPLeases()
-		alive = len(leases) > 0 || agentConnected(text) || asksForLogin(c.Console)
+		alive = len(leases) > 0 || agentConnected(text) || asksForLogin(h.console(c))
 		return err
 	})
 	if errors.Is(err, lv.ERR_NO_DOMAIN) {
-		return false, fmt.Errorf("the guest stopped or crashed. %s", consoleTail(c.Console))
+		return false, fmt.Errorf("the guest stopped or crashed. %s", consoleTail(h.console(c)))
 	}
 	return alive, err
 }

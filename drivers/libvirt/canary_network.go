@@ -25,16 +25,17 @@ func (h *Host) canaryUUID(hash string) string {
 
 // canarySubnets are tried one after the other: libvirt refuses one that the
 // machine has a route to. They are from the range for benchmarks (RFC 2544).
-const canarySubnets = 64
+const canarySubnets = 256
 
 // newCanaryNetwork makes the isolated, transient network of a canary.
 func (h *Host) newCanaryNetwork(ctx context.Context, c Canary) (*lv.Network, error) {
-	if err := h.beginTrial(ctx, c.Hash); err != nil {
+	hash := c.Generation.Hash
+	if err := h.beginCanary(ctx, hash); err != nil {
 		return nil, err
 	}
-	first := sha256.Sum256([]byte(c.Hash))[0]
+	first := sha256.Sum256([]byte(hash))[0]
 	for i := range canarySubnets {
-		network, err := h.startNetwork(ctx, h.canaryNetworkXML(c.Hash, int(first)+i))
+		network, err := h.startNetwork(ctx, h.canaryNetworkXML(hash, (int(first)+i)%canarySubnets))
 		if err == nil {
 			return network, nil
 		}
@@ -45,17 +46,17 @@ func (h *Host) newCanaryNetwork(ctx context.Context, c Canary) (*lv.Network, err
 	return nil, errors.New("start isolated network: no free subnet in 198.18.0.0/16")
 }
 
-// beginTrial removes what a killed run left of the same trial, and keeps
+// beginCanary removes what a killed run left of the same canary, and keeps
 // [Host.Sweep] off the new one.
-func (h *Host) beginTrial(ctx context.Context, hash string) error {
-	h.trialsMu.Lock()
-	defer h.trialsMu.Unlock()
-	h.trials[hash] = true
+func (h *Host) beginCanary(ctx context.Context, hash string) error {
+	h.canariesMu.Lock()
+	defer h.canariesMu.Unlock()
+	h.canaries[hash] = true
 	return h.removeCanary(ctx, hash)
 }
 
 func (h *Host) canaryNetworkXML(hash string, subnet int) string {
-	address := fmt.Sprintf("198.18.%d.", subnet%256)
+	address := fmt.Sprintf("198.18.%d.", subnet)
 	return fmt.Sprintf("<network><name>%s</name><uuid>%s</uuid><ip address='%s1' netmask='255.255.255.0'>"+
 		"<dhcp><range start='%s2' end='%s9'/></dhcp></ip></network>", h.canaryName(hash), h.canaryUUID(hash), address, address, address)
 }
@@ -77,24 +78,25 @@ func removeNetwork(network *lv.Network) error {
 	return fmt.Errorf("end isolated network: %w", plain(err))
 }
 
-// Sweep implements apply.Trials.
+// Sweep implements apply.Canaries.
 func (h *Host) Sweep(ctx context.Context) error {
-	h.trialsMu.Lock()
-	defer h.trialsMu.Unlock()
-	hashes, err := h.canaries(ctx)
+	h.canariesMu.Lock()
+	defer h.canariesMu.Unlock()
+	hashes, err := h.canaryNetworks(ctx)
 	for _, hash := range hashes {
-		if !h.trials[hash] {
+		if !h.canaries[hash] {
 			err = errors.Join(err, h.removeCanary(ctx, hash))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("remove what a trial left: %w", err)
+		return fmt.Errorf("remove what a canary left: %w", err)
 	}
 	return nil
 }
 
-// canaries are the generations whose trials have a network of this inventory's name.
-func (h *Host) canaries(ctx context.Context) (hashes []string, err error) {
+// canaryNetworks are the generations whose canaries have a network of this
+// inventory's name.
+func (h *Host) canaryNetworks(ctx context.Context) (hashes []string, err error) {
 	pattern := regexp.MustCompile("^" + regexp.QuoteMeta(h.canaryName("")) + "([0-9a-f]{12})$")
 	err = h.call(ctx, func(c *connection) error {
 		networks, err := c.ListAllNetworks(lv.CONNECT_LIST_NETWORKS_TRANSIENT)

@@ -19,18 +19,24 @@ func (h *Host) newDomain(s plan.Spawn) (*libvirtxml.Domain, error) {
 	if err != nil {
 		return nil, err
 	}
+	domain := machine(s.Accel, s.Memory, s.VCPUs, h.devices(s))
+	domain.Name, domain.UUID, domain.Metadata = s.Domain, s.UUID, &libvirtxml.DomainMetadata{XML: text}
+	return domain, nil
+}
+
+// machine is what all our guests have in common. memory is in bytes.
+func machine(accel string, memory int64, vcpus int, devices *libvirtxml.DomainDeviceList) *libvirtxml.Domain {
 	return &libvirtxml.Domain{
-		Type: s.Accel, Name: s.Domain, UUID: s.UUID,
-		Metadata:   &libvirtxml.DomainMetadata{XML: text},
-		Memory:     &libvirtxml.DomainMemory{Value: uint(s.Memory / 1024), Unit: "KiB"},
-		VCPU:       &libvirtxml.DomainVCPU{Value: uint(s.VCPUs)},
+		Type:       accel,
+		Memory:     &libvirtxml.DomainMemory{Value: uint(memory / 1024), Unit: "KiB"},
+		VCPU:       &libvirtxml.DomainVCPU{Value: uint(vcpus)},
 		OS:         &libvirtxml.DomainOS{Type: &libvirtxml.DomainOSType{Arch: "x86_64", Machine: "q35", Type: "hvm"}},
 		Features:   &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}},
-		CPU:        &libvirtxml.DomainCPU{Mode: cpuMode(s.Accel)},
+		CPU:        &libvirtxml.DomainCPU{Mode: cpuMode(accel)},
 		Clock:      &libvirtxml.DomainClock{Offset: "utc"},
 		OnPoweroff: "destroy", OnReboot: "restart", OnCrash: "destroy",
-		Devices: h.devices(s),
-	}, nil
+		Devices: devices,
+	}
 }
 
 // cpuMode: the host's CPU as it is under KVM, all that QEMU can emulate without.
@@ -77,10 +83,14 @@ func (h *Host) disks(s plan.Spawn) []libvirtxml.DomainDisk {
 		disk.Serial = d.Name
 		disks = append(disks, disk)
 	}
-	seed := h.disk(s.SeedFile(), len(disks))
+	return append(disks, h.seedDisk(s.SeedFile(), len(disks)))
+}
+
+func (h *Host) seedDisk(file string, index int) libvirtxml.DomainDisk {
+	seed := h.disk(file, index)
 	seed.Driver = &libvirtxml.DomainDiskDriver{Name: "qemu", Type: "raw"}
 	seed.ReadOnly = &libvirtxml.DomainDiskReadOnly{}
-	return append(disks, seed)
+	return seed
 }
 
 func (h *Host) disk(file string, index int) libvirtxml.DomainDisk {

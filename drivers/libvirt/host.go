@@ -50,8 +50,8 @@ type Host struct {
 	leaseQuery singleflight.Group
 	leases     leaseMemory
 
-	trialsMu sync.Mutex
-	trials   map[string]bool // of this process, by generation; their networks are in use
+	canariesMu sync.Mutex
+	canaries   map[string]bool // of this process, by generation; their networks are in use
 }
 
 // connection is one connection with its handle on the pool.
@@ -63,7 +63,7 @@ type connection struct {
 // Open connects to the host and looks up its pool. The error of a missing or
 // inactive pool has the commands that mend it.
 func Open(config Config) (*Host, error) {
-	h := &Host{Config: config, trials: map[string]bool{}, slots: make(chan *connection, 2*callsInFlight)}
+	h := &Host{Config: config, canaries: map[string]bool{}, slots: make(chan *connection, 2*callsInFlight)}
 	first, err := h.connect()
 	if err != nil {
 		return nil, err

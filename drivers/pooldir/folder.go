@@ -31,7 +31,7 @@ type Folder struct {
 	Digest    func(path string) (string, error)  // sha256 of a file in hex, perhaps remembered
 	// Boot starts a guest on a throw-away overlay of an image that is to be
 	// published, and fails unless it comes up. Needed by Publish only.
-	Boot func(context.Context, Trial) error
+	Boot func(context.Context, Canary) error
 }
 
 func (f *Folder) path(name string) string { return filepath.Join(f.Path, name) }

@@ -4,18 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"pcloud-apply/drivers/nocloud"
 	"pcloud-apply/plan"
 )
 
-// Trial is what a canary guest gets: the files are in the pool's folder, and
-// are removed when it is over.
-type Trial struct {
+// Canary is a guest that shows that a golden image boots. Its files are in the
+// pool's folder and are removed when it is over.
+type Canary struct {
 	Generation plan.Generation
-	Disk       string // an overlay of the image on trial
-	Seed       string
-	Console    string // what the guest writes to its serial console goes there
+	Disk       string // name of an overlay of the image
+	Seed       string // name
+	Console    string // name; what the guest writes to its serial console goes there
 }
 
 // prove boots the finished image in a throw-away overlay. QEMU opens the image
@@ -35,8 +36,8 @@ func (p *publishing) prove(ctx context.Context) (err error) {
 	if err := p.canarySeed(seed); err != nil {
 		return err
 	}
-	trial := Trial{Generation: p.generation, Disk: disk.Name(), Seed: seed.Name(), Console: console.Name()}
-	return errors.Join(p.Boot(ctx, trial), p.temp.settle(sealedMode, p.group))
+	canary := Canary{p.generation, filepath.Base(disk.Name()), filepath.Base(seed.Name()), filepath.Base(console.Name())}
+	return errors.Join(p.Boot(ctx, canary), p.temp.settle(sealedMode, p.group))
 }
 
 func (p *publishing) overlay(ctx context.Context, disk *temp) error {

@@ -43,7 +43,7 @@ func TestAnImageThatDoesNotBootIsNotPublished(t *testing.T) {
 	w.inventory("images: {tiny: {source: {file: dead.raw}}}\nspawns: {web: {state: stopped}}\n")
 	w.expect(3, "apply").wants(t, "image tiny: publish: boot: the guest stopped or crashed. Its console ends with:", "no system on this disk")
 	if diff := before.Diff(snapshot(t)); diff != "" {
-		t.Errorf("the failed trial left:\n%s", diff)
+		t.Errorf("the failed canary left:\n%s", diff)
 	}
 	if got := w.golden(); got != golden {
 		t.Errorf("%s became %s", golden, got)
@@ -52,45 +52,55 @@ func TestAnImageThatDoesNotBootIsNotPublished(t *testing.T) {
 	w.settled()
 }
 
-func TestKilledInATrial(t *testing.T) {
-	w := begin(t)
+// canaries are the domains and networks of canaries.
+func (w *world) canaries() []string {
+	w.Helper()
+	names := strings.Fields(w.virsh("list", "--all", "--name") + w.virsh("net-list", "--all", "--name"))
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, "pcloud-canary-") })
+}
+
+// killedWithACanary ends the program while its canary runs, and waits until
+// libvirtd has ended that, too: only the network is left.
+func (w *world) killedWithACanary() {
+	w.Helper()
 	w.inventory(canaryImage + "spawns: {web: {state: stopped}}\n")
 	cmd := w.command(nil, program, "apply")
 	w.must(cmd.Start())
-	for !strings.Contains(w.virsh("list", "--name"), "pcloud-canary-") {
-		continue
-	}
+	w.until("a canary runs", func() bool { return len(w.canaries()) == 2 })
 	w.must(cmd.Process.Kill())
 	if err := cmd.Wait(); err == nil {
-		t.Fatal("it was not killed")
+		w.Fatal("it was not killed")
 	}
-	for strings.Contains(w.virsh("list", "--name"), "pcloud-canary-") {
-		continue // libvirtd ends it when it sees that the connection is gone
-	}
+	w.until("the canary is gone", func() bool { return len(w.canaries()) == 1 })
+}
+
+func TestKilledWhileACanaryRuns(t *testing.T) {
+	w := begin(t)
+	w.killedWithACanary()
 	published, err := filepath.Glob(w.pool("*.golden-*"))
 	w.must(err)
 	if len(published) != 0 {
 		t.Errorf("published: %v", published)
 	}
 	w.converged()
-	if networks := strings.Fields(w.virsh("net-list", "--name", "--all")); slices.ContainsFunc(networks, func(name string) bool {
-		return strings.HasPrefix(name, "pcloud-canary-")
-	}) {
-		t.Errorf("networks: %v", networks)
+	if left := w.canaries(); len(left) != 0 {
+		t.Errorf("left: %v", left)
 	}
 }
 
-func TestWhatAKilledTrialLeftGoesWithoutAnotherBuild(t *testing.T) {
+func TestWhatAKilledCanaryLeftGoesWithoutAnotherBuild(t *testing.T) {
 	w := begin(t)
-	w.inventory(canaryImage + "spawns: {}\n")
-	cmd := w.command(nil, program, "apply")
-	w.must(cmd.Start())
-	for !strings.Contains(w.virsh("list", "--name"), "pcloud-canary-") {
-		continue
-	}
-	w.must(cmd.Process.Kill())
-	_ = cmd.Wait() // it was killed
+	w.killedWithACanary()
 	w.inventory("spawns: {}\n")
 	w.expect(0, "apply", "--allow-empty")
 	w.nothingLeft()
+}
+
+func TestACanaryFindsAFreeSubnet(t *testing.T) {
+	w := begin(t)
+	const all = `for i in $(seq 0 255); do [ $i = 7 ] || ip address "$1" 198.18.$i.200/24 dev lo; done`
+	w.inside(all, "add")
+	t.Cleanup(func() { w.inside(all, "del") })
+	w.inventory(canaryImage + "spawns: {web: {state: stopped}}\n")
+	w.converged()
 }

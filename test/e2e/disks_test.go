@@ -127,9 +127,7 @@ func TestKilledInTheMiddleOfALivePull(t *testing.T) {
 		"the program": func(w *world) {}, // it only watches: nothing of it runs in the pull
 		"QEMU": func(w *world) {
 			w.must(syscall.Kill(w.qemu("tiny.web"), syscall.SIGKILL))
-			for !strings.Contains(w.virsh("domstate", "tiny.web"), "shut off") { // libvirt notices it in its own time
-				continue
-			}
+			w.until("libvirt has noticed it", func() bool { return strings.Contains(w.virsh("domstate", "tiny.web"), "shut off") })
 		},
 		"libvirtd": func(w *world) {
 			w.must(host.KillDaemon())

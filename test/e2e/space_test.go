@@ -61,45 +61,48 @@ func (w *world) offContent() string {
 	return w.inside(`qemu-img convert -f qcow2 -O raw "$1/tiny.off.qcow2" "$2/raw"; sha256sum < "$2/raw"; rm "$2/raw"`, host.Pool(), w.dir)
 }
 
+func (w *world) stillHas(content string) {
+	w.Helper()
+	if w.offContent() != content {
+		w.Error("the content of the disk was changed")
+	}
+}
+
+// overlayOff makes a spawn that is off and gives its content.
+func (w *world) overlayOff() string {
+	w.Helper()
+	w.inventory(off)
+	w.converged()
+	return w.offContent()
+}
+
 const off = tinyImage + "spawns: {off: {state: stopped}}\n"
 const offAlone = tinyImage + "spawns: {off: {standalone: true, state: stopped}}\n"
 
 func TestAConsolidationThatHasNoRoomIsNotBegun(t *testing.T) {
 	w := begin(t)
 	w.smallPool("24m")
-	w.inventory(off)
-	w.converged()
-	before := w.offContent()
+	before := w.overlayOff()
 	w.inventory(offAlone)
 	w.expect(3, "apply").wants(t, "spawn off: consolidate: it needs", "more in "+host.Pool(), "are free")
-	if w.offContent() != before {
-		t.Error("the disk was changed")
-	}
+	w.stillHas(before)
 	w.inside(`mount -o remount,size=64m "$1"`, host.Pool())
 	w.converged()
-	if w.offContent() != before {
-		t.Error("the content was changed")
-	}
+	w.stillHas(before)
 }
 
 func TestThePoolFillsUpInARebase(t *testing.T) {
 	w := begin(t)
 	w.smallPool("48m")
-	w.inventory(off)
-	w.converged()
-	before := w.offContent()
+	before := w.overlayOff()
 	remove := w.falseQEMUImg(strings.ReplaceAll(fill, "$1", host.Pool()))
 	w.inventory(offAlone)
 	w.expect(3, "apply").wants(t, "spawn off: consolidate: ", "No space left on device")
-	if w.offContent() != before {
-		t.Error("the content was changed")
-	}
+	w.stillHas(before)
 	remove()
 	w.inside(`rm "$1/stranger"`, host.Pool())
 	w.converged()
-	if w.offContent() != before {
-		t.Error("the content was changed")
-	}
+	w.stillHas(before)
 }
 
 func TestThePoolFillsUpInALivePull(t *testing.T) {
@@ -135,9 +138,7 @@ func TestThePoolFillsUpInALivePull(t *testing.T) {
 
 func TestTheProgramIsKilledInARebase(t *testing.T) {
 	w := begin(t)
-	w.inventory(off)
-	w.converged()
-	before := w.offContent()
+	before := w.overlayOff()
 	// The tool goes on without the program, and with its lock.
 	remove := w.falseQEMUImg("kill -KILL $PPID")
 	w.inventory(offAlone)
@@ -146,26 +147,18 @@ func TestTheProgramIsKilledInARebase(t *testing.T) {
 	}
 	remove()
 	w.converged()
-	if w.offContent() != before {
-		t.Error("the content was changed")
-	}
+	w.stillHas(before)
 }
 
 func TestQEMUImgIsKilledInARebase(t *testing.T) {
 	w := begin(t)
-	w.inventory(off)
-	w.converged()
-	before := w.offContent()
+	before := w.overlayOff()
 	remove := w.falseQEMUImg("exec strace -f -qq -o /dev/null -e trace=pwritev,pwrite64 -e inject=pwritev,pwrite64:signal=KILL:when=3 " +
 		w.path("real-qemu-img") + ` "$@"`)
 	w.inventory(offAlone)
 	w.expect(3, "apply").wants(t, "spawn off: consolidate: ", "signal: killed", "the next apply goes on from there")
-	if w.offContent() != before {
-		t.Error("the content was changed")
-	}
+	w.stillHas(before)
 	remove()
 	w.converged()
-	if w.offContent() != before {
-		t.Error("the content was changed")
-	}
+	w.stillHas(before)
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"pcloud-apply/test/lab"
 )
@@ -266,6 +267,16 @@ func (w *world) golden() string {
 		w.Fatalf("golden images: %v", matches)
 	}
 	return matches[0]
+}
+
+// until asks again and again; what never comes ends the test.
+func (w *world) until(what string, is func() bool) {
+	w.Helper()
+	for begun := time.Now(); !is(); {
+		if time.Since(begun) > 2*time.Minute {
+			w.Fatalf("it never came that %s", what)
+		}
+	}
 }
 
 // shell runs a command on the machine.
