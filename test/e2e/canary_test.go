@@ -98,9 +98,9 @@ func TestWhatAKilledCanaryLeftGoesWithoutAnotherBuild(t *testing.T) {
 
 func TestACanaryFindsAFreeSubnet(t *testing.T) {
 	w := begin(t)
-	const all = `for i in $(seq 0 255); do [ $i = 7 ] || ip address "$1" 198.18.$i.200/24 dev lo; done`
-	w.inside(all, "add")
-	t.Cleanup(func() { w.inside(all, "del") })
+	w.inside("ip link add taken type bridge; ip link set taken up; " +
+		"for i in $(seq 0 255); do [ $i = 7 ] || ip address add 198.18.$i.200/24 dev taken; done")
+	t.Cleanup(func() { w.inside("ip link delete taken") })
 	w.inventory(canaryImage + "spawns: {web: {state: stopped}}\n")
 	w.converged()
 }

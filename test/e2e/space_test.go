@@ -47,7 +47,7 @@ func (w *world) falseQEMUImg(before string) (remove func()) {
 	remove = func() {
 		if !removed {
 			removed = true
-			w.inside("umount /usr/bin/qemu-img")
+			w.inside("umount --lazy /usr/bin/qemu-img") // a false one may be at work
 		}
 	}
 	w.Cleanup(remove)
@@ -140,11 +140,13 @@ func TestTheProgramIsKilledInARebase(t *testing.T) {
 	w := begin(t)
 	before := w.overlayOff()
 	// The tool goes on without the program, and with its lock.
-	remove := w.falseQEMUImg("kill -KILL $PPID")
+	remove := w.falseQEMUImg(fmt.Sprintf("kill -KILL $PPID; while [ ! -e %s ]; do :; done", w.path("go")))
 	w.inventory(offAlone)
 	if r := w.run(program, "apply"); r.code == 0 {
 		t.Fatalf("it was not killed: %+v", r)
 	}
+	w.expect(5, "apply", "--lock-timeout", "1ms")
+	w.must(os.WriteFile(w.path("go"), nil, 0o600))
 	remove()
 	w.converged()
 	w.stillHas(before)
