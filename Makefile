@@ -8,6 +8,7 @@ TAGS := libvirt_dlopen,libvirt_without_lxc,libvirt_without_qemu
 RELEASE := $(shell git describe --tags --always --dirty 2>/dev/null)
 LDFLAGS := -s -w $(if $(RELEASE),-X main.release=$(RELEASE))
 DEMO := .cache/demo
+TINY := scripts/tiny-linux.bash scripts/boot-disk.sh $(wildcard scripts/guest/*)
 PURE := ./inventory/... ./plan/... ./apply/...
 
 .PHONY: build deps test unit pure e2e lint fuzz demo demo-down clean
@@ -18,9 +19,13 @@ build: ## bin/pcloud-apply
 deps: ## install what is missing on Debian or Ubuntu
 	scripts/install-deps
 
-test: deps lint pure unit e2e ## everything, end to end tests included
+.PHONY: test-deps
+test-deps: ## install what the tests need, too, on Debian 12
+	scripts/install-deps tests
 
-unit:
+test: test-deps lint pure unit e2e ## everything, end to end tests included
+
+unit: tiny-guest
 	go test -race -tags $(TAGS) $$(go list -tags $(TAGS) ./... | grep -v /test/)
 
 pure: ## the packages that must not need cgo
@@ -28,15 +33,19 @@ pure: ## the packages that must not need cgo
 	CGO_ENABLED=0 go test ./plan -run 'Converges|Touches|Budget|Depends' -rapid.checks=5000
 	CGO_ENABLED=0 go test ./apply -run 'OneRun|LeavesNothing|AFaultIs' -rapid.checks=2000
 
-e2e: build tiny-guest ## on private libvirtds with booting guests
+e2e: build tiny-guest tiny-installer ## on private libvirtds with booting guests
 	go test -race -count=1 -p 1 -timeout 30m -tags $(TAGS) ./test/...
 
-.PHONY: tiny-guest
+.PHONY: tiny-guest tiny-installer
 tiny-guest: .cache/tiny.qcow2
+tiny-installer: .cache/installer/linux .cache/installer/initrd
 
-.cache/tiny.qcow2: scripts/tiny-guest $(wildcard scripts/guest/*)
+.cache/tiny.qcow2: scripts/tiny-guest $(TINY)
 	mkdir -p .cache
 	scripts/tiny-guest $@
+
+.cache/installer/linux .cache/installer/initrd &: scripts/tiny-installer $(TINY) $(wildcard scripts/installer/*)
+	scripts/tiny-installer .cache/installer
 
 lint: bin/staticcheck
 	@bad=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); test -z "$$bad" || { echo "not gofmt-ed: $$bad"; exit 1; }
@@ -57,19 +66,19 @@ FUZZTIME ?= 30s
 fuzz: ## each fuzz target for FUZZTIME
 	scripts/fuzz $(FUZZTIME)
 
-demo: deps build tiny-guest ## three VMs on this machine's libvirt, with one command
+demo: deps build ## a golden image and three VMs on this machine's libvirt, with one command
 	scripts/start-libvirtd $(DEMO)
 	test -f $(DEMO)/id_ed25519 || ssh-keygen -q -t ed25519 -N '' -C demo -f $(DEMO)/id_ed25519
-	printf '#cloud-config\nssh_authorized_keys:\n  - %s\n' "$$(cat $(DEMO)/id_ed25519.pub)" > $(DEMO)/user-data
-	bin/pcloud-apply apply -f examples/demo.yaml
-	bin/pcloud-apply status -f examples/demo.yaml
+	sed -e "s|- ssh-ed25519 .*|- $$(cat $(DEMO)/id_ed25519.pub)|" -e 's|^name: .*|name: demo|' examples/cloud.yaml > $(DEMO)/cloud.yaml
+	bin/pcloud-apply apply -f $(DEMO)/cloud.yaml
+	bin/pcloud-apply status -f $(DEMO)/cloud.yaml
 	@echo
-	@echo "Log in:       ssh -i $(DEMO)/id_ed25519 root@\$$(bin/pcloud-apply ip -f examples/demo.yaml web-1)"
-	@echo "Play with:    examples/demo.yaml, then bin/pcloud-apply plan -f examples/demo.yaml"
+	@echo "Log in:       ssh -i $(DEMO)/id_ed25519 ops@\$$(bin/pcloud-apply ip -f $(DEMO)/cloud.yaml web-1)"
+	@echo "Play with:    $(DEMO)/cloud.yaml, then bin/pcloud-apply plan -f $(DEMO)/cloud.yaml"
 	@echo "Take it away: make demo-down"
 
 demo-down: ## take away all that make demo made
-	if test -f $(DEMO)/user-data; then bin/pcloud-apply destroy --yes -f examples/demo.yaml; fi
+	if test -f $(DEMO)/cloud.yaml; then bin/pcloud-apply destroy --yes -f $(DEMO)/cloud.yaml; fi
 	scripts/stop-libvirtd $(DEMO)
 	rm -rf $(DEMO)
 

@@ -42,12 +42,13 @@ func drawSpawn(t *rapid.T, images []string) inventory.Spawn {
 	s := inventory.Spawn{
 		Host: "h", Image: images[rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "image")],
 		VCPUs: rapid.IntRange(1, 2).Draw(t, "vcpus"), Memory: gibibyte,
-		Disk:       size("disk", 0, 0, 2*gibibyte, 3*gibibyte),
-		State:      rapid.SampledFrom([]string{"running", "running", "stopped", "any"}).Draw(t, "state"),
-		Autostart:  rapid.Bool().Draw(t, "autostart"),
-		Protect:    rapid.IntRange(0, 5).Draw(t, "protect") == 0,
-		Standalone: rapid.IntRange(0, 4).Draw(t, "standalone") == 0,
-		Wait:       inventory.Wait{For: "ip"},
+		Disk:          size("disk", 0, 0, 2*gibibyte, 3*gibibyte),
+		State:         rapid.SampledFrom([]string{"running", "running", "stopped", "any"}).Draw(t, "state"),
+		Autostart:     rapid.Bool().Draw(t, "autostart"),
+		Protect:       rapid.IntRange(0, 5).Draw(t, "protect") == 0,
+		OnImageChange: rapid.SampledFrom([]string{"keep", plan.Respawn, plan.Consolidate}).Draw(t, "on image change"),
+		Standalone:    rapid.IntRange(0, 4).Draw(t, "standalone") == 0,
+		Wait:          inventory.Wait{For: "ip"},
 	}
 	if rapid.IntRange(0, 4).Draw(t, "data") > 0 {
 		s.Disks = map[string]inventory.Disk{"data": {Size: size("data size", gibibyte, 2*gibibyte)}}
@@ -60,7 +61,7 @@ func (m *memory) runPlan(p plan.Plan, f fault) *Report {
 	m.calls, m.fault = 0, f
 	hosts := Hosts{"h": {
 		Domains: m, Power: m, Volumes: m, Blocks: m, Overlays: m,
-		Images: m, Canaries: m, Files: m, Addresses: m, Referrers: m, Folder: pool,
+		Images: m, Builds: m, Files: m, Addresses: m, Referrers: m, Folder: pool,
 	}}
 	runner := Runner{Executor: hosts, Parallel: 1}
 	report := runner.Run(context.Background(), p)

@@ -48,9 +48,9 @@ type Volumes interface {
 	Refresh(ctx context.Context) error
 }
 
-// Canaries are guests that show that a golden image boots before it is published.
-type Canaries interface {
-	// Sweep removes what the canaries of killed runs have left.
+// Builds are golden images that are being made.
+type Builds interface {
+	// Sweep removes what builds of killed runs have left beside files in the pool.
 	Sweep(ctx context.Context) error
 }
 
@@ -101,7 +101,7 @@ type Host struct {
 	Blocks    Blocks
 	Overlays  Overlays
 	Images    Images
-	Canaries  Canaries
+	Builds    Builds
 	Files     Files
 	Addresses Addresses
 	Referrers Referrers

@@ -54,7 +54,7 @@ func (h *Host) unused(ctx context.Context, g plan.Generation) error {
 
 func (h *Host) removeLeftover(ctx context.Context, a plan.Action, tell func(string)) error {
 	return perform(ctx, []step{
-		{"sweep", h.Canaries.Sweep},
+		{"sweep", h.Builds.Sweep},
 		{"remove", func(ctx context.Context) error { return h.Files.RemoveLeftover(ctx, a.File) }},
 	}, tell, func(string) string { return "It is in nobody's way" })
 }

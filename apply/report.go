@@ -32,6 +32,7 @@ type Event struct {
 	Detail  string        // Succeeded: what a waiter found, for example an address
 	Err     error         // Failed and Skipped: why
 	Elapsed time.Duration // Succeeded and Failed
+	Stages  []Stage       // Succeeded and Failed: those of Elapsed that are not waiting for a spawn
 }
 
 // DependencyError is the cause of an action that was skipped because another
@@ -49,6 +50,7 @@ type Result struct {
 	Detail  string
 	Err     error
 	Elapsed time.Duration
+	Stages  []Stage
 }
 
 // Report is what a run has done, action by action in plan order.
@@ -70,7 +72,7 @@ func (r *Report) record(e Event) {
 		return
 	}
 	result := &r.Results[e.Index]
-	result.Status, result.Detail, result.Err, result.Elapsed = e.Status, e.Detail, e.Err, e.Elapsed
+	result.Status, result.Detail, result.Err, result.Elapsed, result.Stages = e.Status, e.Detail, e.Err, e.Elapsed, e.Stages
 }
 
 // Interrupted tells whether the run was cut short.

@@ -117,7 +117,12 @@ func (r *run) start(ctx context.Context, workers *errgroup.Group, i int) {
 func (r *run) perform(ctx context.Context, i int, release func()) {
 	action, begun := r.plan.Actions[i], time.Now()
 	r.tell(i, Event{Status: Started})
-	err := r.Executor.Execute(ctx, action, func(step string) { r.tell(i, Event{Status: Stepped, Step: step}) })
+	var watch stopwatch
+	err := r.Executor.Execute(ctx, action, func(step string) {
+		watch.step(step)
+		r.tell(i, Event{Status: Stepped, Step: step})
+	})
+	watch.stop()
 	detail := ""
 	if err == nil && Awaits(action) {
 		release()
@@ -127,7 +132,7 @@ func (r *run) perform(ctx context.Context, i int, release func()) {
 	if err != nil {
 		status = Failed
 	}
-	r.tell(i, Event{Status: status, Detail: detail, Err: err, Elapsed: time.Since(begun)})
+	r.tell(i, Event{Status: status, Detail: detail, Err: err, Elapsed: time.Since(begun), Stages: watch.stages})
 }
 
 // await holds no slot: guests boot while others are still being made.

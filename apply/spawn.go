@@ -57,6 +57,9 @@ func (m *making) checkImage(ctx context.Context) error {
 		return fmt.Errorf("disk of %d bytes is smaller than its golden image of %d bytes; declare at least that (%s)",
 			m.spawn.Disk, golden.Size, m.spawn.At)
 	}
+	if err := sameImage(m.spawn, golden); err != nil {
+		return err
+	}
 	m.golden, m.spawn.Fingerprint = golden, golden.SHA256
 	return nil
 }

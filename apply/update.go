@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"fmt"
 
 	"pcloud-apply/plan"
 )
@@ -40,8 +41,20 @@ func (h *Host) checkBacking(ctx context.Context, s plan.Spawn) error {
 	if s.Standalone {
 		return nil
 	}
-	_, err := h.Images.Check(ctx, generationOf(s))
-	return err
+	golden, err := h.Images.Check(ctx, generationOf(s))
+	if err != nil {
+		return err
+	}
+	return sameImage(s, golden)
+}
+
+// sameImage fails when an image was replaced together with its manifest.
+func sameImage(s plan.Spawn, golden Golden) error {
+	if s.Fingerprint == "" || s.Fingerprint == golden.SHA256 {
+		return nil
+	}
+	return fmt.Errorf("golden image %s is not the one that it was made on (sha256 %.12s…, not %.12s…); restore that from a backup",
+		golden.Path, golden.SHA256, s.Fingerprint)
 }
 
 // has tells whether the action changes one of the fields.

@@ -131,7 +131,7 @@ func (f *fake) host() *Host {
 	f.backing = "/pool/tiny.golden-abc.qcow2"
 	return &Host{
 		Blocks: f, Overlays: f,
-		Domains: f, Power: f, Volumes: f, Images: f, Canaries: f, Files: f, Addresses: f, Referrers: f, Folder: "/pool",
+		Domains: f, Power: f, Volumes: f, Images: f, Builds: f, Files: f, Addresses: f, Referrers: f, Folder: "/pool",
 	}
 }
 

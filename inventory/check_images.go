@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"net/url"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -17,10 +18,11 @@ func (l *loader) checkImages(inv *Inventory) {
 			l.checkSource(image.Source, path+".source")
 		}
 		if image.Bootstrap != nil {
-			l.checkBootstrap(image.Bootstrap, path+".bootstrap")
+			l.checkBootstrap(image.Bootstrap, image.Disk, path+".bootstrap")
 		}
 		if image.Install != nil {
-			l.checkInstall(image.Install, path+".install")
+			image.Disk = l.checkInstall(image.Install, image.Disk, path)
+			inv.Images[name] = image
 		}
 		if image.Prepare != nil {
 			l.checkPrepare(image.Prepare, path+".prepare")
@@ -89,63 +91,80 @@ func declaredContent(s *Source) string {
 	return ""
 }
 
-var suitePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,40}$`)
+// The grammars are narrow: none of the words can become an option, a list or a
+// second line for the tools that get them.
+var (
+	suitePattern     = regexp.MustCompile(`^[a-z][a-z0-9-]{0,40}$`)
+	mirrorPattern    = regexp.MustCompile(`^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~+%-]+)*/?$`)
+	componentPattern = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+	debianPackage    = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$`)
+	keyringPattern   = regexp.MustCompile(`^[A-Za-z0-9._+/-]+\.(gpg|pgp|asc)$`)
+)
 
-func (l *loader) checkBootstrap(b *Bootstrap, path string) {
-	if !suitePattern.MatchString(b.Suite) {
-		l.complain(path+".suite", "wants a suite such as bookworm or noble, got %q", shorten(b.Suite))
+// leastBootstrap is the smallest disk that a bootstrapped system fits on.
+const leastBootstrap = 1 << 30
+
+func (l *loader) checkBootstrap(b *Bootstrap, disk Size, path string) {
+	l.matches(path+".suite", b.Suite, suitePattern, "a release's code name such as bookworm or noble")
+	if b.Mirror != "" {
+		l.matches(path+".mirror", b.Mirror, mirrorPattern, "an http or https address without a password")
 	}
-	b.Keyring = l.absolute(b.Keyring)
-	l.checkPackages(b.Packages, path+".packages")
+	if b.Keyring.Path != "" {
+		l.matches(path+".keyring", b.Keyring.Path, keyringPattern, "a plain name that ends in .gpg, .pgp or .asc")
+	}
+	l.eachMatches(path+".components", b.Components, componentPattern, "a component such as main")
+	l.eachMatches(path+".packages", b.Packages, debianPackage, "a package's name")
+	if disk != 0 && (disk < leastBootstrap || disk%(1<<20) != 0) {
+		l.complain(strings.TrimSuffix(path, "bootstrap")+"disk", "wants whole MiB, at least 1GiB, for a bootstrapped system")
+	}
 }
 
-var packagePattern = regexp.MustCompile(`^[A-Za-z0-9@][A-Za-z0-9+._:@-]*$`)
-
-func (l *loader) checkPackages(packages []string, path string) {
-	for i, name := range packages {
-		if !packagePattern.MatchString(name) {
-			l.complain(index(path, i), "%q is no package's name", shorten(name))
-		}
+func (l *loader) matches(path, value string, pattern *regexp.Regexp, what string) {
+	if !pattern.MatchString(value) && !l.unread[path] {
+		l.complain(path, "wants %s, got %q", what, shorten(value))
 	}
 }
 
-func (l *loader) checkInstall(install *Install, path string) {
-	answers := 0
-	for _, file := range []*string{&install.Preseed, &install.Kickstart, &install.Autoinstall} {
-		if *file != "" {
-			answers++
-		}
-		*file = l.absolute(*file)
-	}
-	if answers > 1 {
-		l.complain(path, "has more than one of preseed, kickstart and autoinstall")
-	}
-	if install.Distro == "" && install.Location == "" && install.Kernel == "" {
-		l.complain(path, "wants distro, location, or kernel with initrd")
-	}
-	if (install.Kernel == "") != (install.Initrd == "") {
-		l.complain(path, "kernel and initrd go together")
-	}
-	if install.VCPUs < 0 || install.VCPUs > maxVCPUs {
-		l.complain(path+".vcpus", "wants 1 to %d", maxVCPUs)
+func (l *loader) eachMatches(path string, values []string, pattern *regexp.Regexp, what string) {
+	for i, value := range values {
+		l.matches(index(path, i), value, pattern, what)
 	}
 }
+
+var (
+	packagePattern = regexp.MustCompile(`^[A-Za-z0-9@]([A-Za-z0-9@+._:=~-]*[A-Za-z0-9@+._:=~])?$`)
+	zonePattern    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*)*$`)
+	modePattern    = regexp.MustCompile(`^0?[0-7]{3}$`)
+	ownerPattern   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?$`)
+)
 
 func (l *loader) checkPrepare(p *Prepare, path string) {
-	l.checkPackages(p.Packages, path+".packages")
+	l.eachMatches(path+".packages", p.Packages, packagePattern, "a package's name")
 	for i := range p.Copy {
-		at := index(path+".copy", i)
-		if p.Copy[i].From == "" {
-			l.complain(at+".from", "is missing")
-		}
-		if !strings.HasPrefix(p.Copy[i].To, "/") {
-			l.complain(at+".to", "wants an absolute path in the image, got %q", shorten(p.Copy[i].To))
-		}
-		p.Copy[i].From = l.absolute(p.Copy[i].From)
+		l.checkCopy(p.Copy[i], index(path+".copy", i))
+	}
+	l.checkKeys(p.SSHAuthorizedKeys, path+".ssh_authorized_keys")
+	if p.Timezone != "" {
+		l.matches(path+".timezone", p.Timezone, zonePattern, "a time zone such as Europe/Berlin")
 	}
 	for i, command := range p.Run {
 		if strings.TrimSpace(command) == "" {
 			l.complain(index(path+".run", i), "is empty")
 		}
+	}
+}
+
+func (l *loader) checkCopy(c Copy, at string) {
+	if c.From.Path == "" {
+		l.complain(at+".from", "is missing")
+	}
+	if !strings.HasPrefix(c.To, "/") || c.To == "/" || path.Clean(c.To) != c.To {
+		l.complain(at+".to", "wants the absolute path of a file in the image, got %q", shorten(c.To))
+	}
+	if c.Mode != "" {
+		l.matches(at+".mode", c.Mode, modePattern, `permissions in octal such as "0644"`)
+	}
+	if c.Owner != "" {
+		l.matches(at+".owner", c.Owner, ownerPattern, "user or user:group")
 	}
 }

@@ -51,6 +51,7 @@ func (l *loader) value(node *yaml.Node, into reflect.Value, path string) {
 	switch into.Kind() {
 	case reflect.Pointer:
 		fresh := reflect.New(into.Type().Elem())
+		preset(fresh.Elem())
 		l.value(node, fresh.Elem(), path)
 		into.Set(fresh)
 	case reflect.Struct:
@@ -164,6 +165,8 @@ func preset(item reflect.Value) {
 		*v = Host{Pool: "default", Network: "default", Accelerator: "auto"}
 	case *Image:
 		*v = Image{Canary: true}
+	case *Install:
+		*v = Install{VCPUs: 2, Timeout: time.Hour}
 	case *Spawn:
 		*v = Spawn{
 			VCPUs: 1, Memory: 1 << 30, State: "running",

@@ -6,7 +6,11 @@
 // its own: the files that an inventory names are read through [Files].
 package inventory
 
-import "time"
+import (
+	"time"
+
+	"pcloud-apply/inventory/distro"
+)
 
 // Inventory is a validated inventory, version 1. Hosts, images and spawns are
 // sorted by name. It is never changed after Load returned it.
@@ -67,37 +71,45 @@ type Bootstrap struct {
 	Suite      string   `yaml:"suite"`
 	Mirror     string   `yaml:"mirror"`
 	Components []string `yaml:"components"`
-	Keyring    string   `yaml:"keyring"`
+	Keyring    File     `yaml:"keyring"` // of the mirror; "" is the distribution's
 	Packages   []string `yaml:"packages"`
 }
 
-// Install runs a distribution's unattended installer.
+// Install runs a distribution's unattended installer in a build VM. What a
+// distro's profile has and the inventory does not is filled in.
 type Install struct {
 	Distro      string        `yaml:"distro"`
-	Location    string        `yaml:"location"`
-	Kernel      string        `yaml:"kernel"`
+	Location    string        `yaml:"location"` // URL of a tree; or an ISO image, its URL or absolute path
+	Kernel      string        `yaml:"kernel"`   // URL or absolute path, as is Initrd
 	Initrd      string        `yaml:"initrd"`
 	KernelArgs  string        `yaml:"kernel_args"`
-	Preseed     string        `yaml:"preseed"`
-	Kickstart   string        `yaml:"kickstart"`
-	Autoinstall string        `yaml:"autoinstall"`
-	Memory      Memory        `yaml:"memory"`
+	Preseed     File          `yaml:"preseed"`
+	Kickstart   File          `yaml:"kickstart"`
+	Autoinstall File          `yaml:"autoinstall"`
+	Memory      Memory        `yaml:"memory"` // of the build VM, as are VCPUs and Network
 	VCPUs       int           `yaml:"vcpus"`
-	Network     string        `yaml:"network"`
+	Network     string        `yaml:"network"` // "" is the host's
 	Timeout     time.Duration `yaml:"timeout"`
+
+	Answers distro.Answers `yaml:"-"` // of the one file that is named, or of the profile
+	Content []string       `yaml:"-"` // identifies the installer: URLs, and "sha256:…" of files
 }
 
 // Prepare customises an image before it is sealed.
 type Prepare struct {
-	Packages []string `yaml:"packages"`
-	Copy     []Copy   `yaml:"copy"`
-	Run      []string `yaml:"run"`
+	Packages          []string `yaml:"packages"`
+	Copy              []Copy   `yaml:"copy"`
+	SSHAuthorizedKeys []string `yaml:"ssh_authorized_keys"` // of root
+	Timezone          string   `yaml:"timezone"`
+	Run               []string `yaml:"run"` // in the image, by its shell
 }
 
 // Copy puts a file of the inventory's folder into an image.
 type Copy struct {
-	From string `yaml:"from"` // made absolute
-	To   string `yaml:"to"`
+	From  File   `yaml:"from"`
+	To    string `yaml:"to"`
+	Mode  string `yaml:"mode"`  // octal; "" is 0644
+	Owner string `yaml:"owner"` // user or user:group of the image; "" is root:root
 }
 
 // Spawn declares one virtual machine, or a group of equal ones when Count is set.

@@ -17,12 +17,6 @@ func (l *loader) unsupported(inv *Inventory) []Fault {
 	for name, h := range inv.Hosts {
 		add(NamesServer(h.URI), "hosts."+name+".uri", "a host on another machine")
 	}
-	for name, image := range inv.Images {
-		path := "images." + name
-		add(image.Bootstrap != nil, path+".bootstrap", "building an image from a package mirror")
-		add(image.Install != nil, path+".install", "unattended installations")
-		add(image.Prepare != nil, path+".prepare", "preparing an image")
-	}
 	for name, s := range inv.Spawns {
 		unsupportedSpawn(s, "spawns."+name, add)
 	}
@@ -34,7 +28,6 @@ func (l *loader) unsupported(inv *Inventory) []Fault {
 
 func unsupportedSpawn(s Spawn, path string, add func(is bool, path, what string)) {
 	add(s.UEFI, path+".uefi", "UEFI firmware")
-	add(s.OnImageChange != "keep", path+".on_image_change", "anything but keep")
 	add(s.OnCloudInitChange != "keep", path+".on_cloud_init_change", "anything but keep")
 	add(s.Wait.For != "none" && !onNetwork(s), path+".wait.for", "waiting for an address on a bridge")
 	for i, nic := range s.Networks {

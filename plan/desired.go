@@ -53,7 +53,11 @@ func imageHosts(inv *inventory.Inventory, image string, spawns []Spawn) []string
 }
 
 func desiredImage(inv *inventory.Inventory, host, name string, image inventory.Image) Generation {
-	g := Generation{Host: host, Image: name, Hash: imageHash(inv.Name, name, image), Disk: int64(image.Disk), Canary: image.Canary}
+	hash := imageHash(inv.Name, name, image)
+	g := Generation{
+		Host: host, Image: name, Hash: hash, Definition: hash, Disk: int64(image.Disk),
+		Bootstrap: image.Bootstrap, Install: image.Install, Prepare: image.Prepare, Canary: image.Canary,
+	}
 	if image.Source != nil {
 		g.Source = Source{Path: image.Source.File, URL: image.Source.URL, Content: image.Source.Content}
 	}
@@ -61,13 +65,26 @@ func desiredImage(inv *inventory.Inventory, host, name string, image inventory.I
 }
 
 // imageHash names a generation: 12 digits over the inventory's name and the
-// whole definition, contents included.
+// whole definition, the contents of files instead of their names.
 func imageHash(inventoryName, name string, image inventory.Image) string {
 	content := ""
 	if image.Source != nil {
 		content = cmp.Or(image.Source.Content, "url:"+image.Source.URL)
 	}
-	return digest("pcloud-apply golden image 1", inventoryName, name, content, image.Disk)[:12]
+	inputs := []any{"pcloud-apply golden image 1", inventoryName, name, content, image.Disk}
+	if b := image.Bootstrap; b != nil {
+		inputs = append(inputs, "bootstrap", b.Suite, b.Mirror, b.Components, b.Keyring.Content, b.Packages)
+	}
+	if i := image.Install; i != nil {
+		inputs = append(inputs, "install", i.Content, i.KernelArgs, i.Answers.Kind, i.Answers.Content)
+	}
+	if p := image.Prepare; p != nil {
+		inputs = append(inputs, "prepare", p.Packages, p.SSHAuthorizedKeys, p.Timezone, p.Run)
+		for _, c := range p.Copy {
+			inputs = append(inputs, c.From.Content, c.To, c.Mode, c.Owner)
+		}
+	}
+	return digest(inputs...)[:12]
 }
 
 // expand gives the single machines of a declaration.
@@ -88,7 +105,8 @@ func desiredSpawn(inv *inventory.Inventory, name string, s inventory.Spawn) Spaw
 		Image: s.Image, Generation: imageHash(inv.Name, s.Image, inv.Images[s.Image]),
 		VCPUs: s.VCPUs, Memory: int64(s.Memory), Disk: int64(s.Disk),
 		Disks: desiredDisks(s.Disks), NICs: desiredNICs(inv.Name, name, s.Networks),
-		Autostart: s.Autostart, Protect: s.Protect, Power: Power(s.State), Consolidate: s.Standalone,
+		Autostart: s.Autostart, Protect: s.Protect, Power: Power(s.State),
+		Consolidate: s.Standalone, OnImageChange: s.OnImageChange,
 		Seed: Seed{
 			Hostname: name, User: s.CloudInit.User, Keys: s.SSHAuthorizedKeys,
 			UserData: s.CloudInit.UserData.Content, NetworkConfig: s.CloudInit.NetworkConfig.Content,

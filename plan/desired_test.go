@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pcloud-apply/inventory"
+	"pcloud-apply/inventory/distro"
 )
 
 func lab(spawns map[string]inventory.Spawn) *inventory.Inventory {
@@ -102,6 +103,48 @@ func TestTheHashFollowsTheDefinitionAndNothingElse(t *testing.T) {
 	} {
 		if got == hash {
 			t.Errorf("another %s gives the same hash", name)
+		}
+	}
+}
+
+func TestTheHashCoversAllThatShapesAnImage(t *testing.T) {
+	type image = inventory.Image
+	file := func(text string) inventory.File { return inventory.File{Path: "/x", Content: []byte(text)} }
+	bootstrap := func(b inventory.Bootstrap) image { return image{Bootstrap: &b} }
+	install := func(i inventory.Install) image { return image{Install: &i} }
+	prepare := func(p inventory.Prepare) image {
+		return image{Source: &inventory.Source{Content: "sha256:00"}, Prepare: &p}
+	}
+	answers := func(kind distro.Kind, text string) distro.Answers {
+		return distro.Answers{Kind: kind, Content: []byte(text)}
+	}
+	variants := []image{
+		{Source: &inventory.Source{Content: "sha256:00"}},
+		bootstrap(inventory.Bootstrap{}), bootstrap(inventory.Bootstrap{Suite: "a"}), bootstrap(inventory.Bootstrap{Mirror: "a"}),
+		bootstrap(inventory.Bootstrap{Components: []string{"a"}}), bootstrap(inventory.Bootstrap{Packages: []string{"a"}}),
+		bootstrap(inventory.Bootstrap{Keyring: file("a")}),
+		install(inventory.Install{}), install(inventory.Install{Content: []string{"a"}}), install(inventory.Install{KernelArgs: "a"}),
+		install(inventory.Install{Answers: answers(distro.Preseed, "a")}), install(inventory.Install{Answers: answers(distro.Kickstart, "a")}),
+		install(inventory.Install{Answers: answers(distro.Preseed, "b")}),
+		prepare(inventory.Prepare{}), prepare(inventory.Prepare{Packages: []string{"a"}}), prepare(inventory.Prepare{Run: []string{"a"}}),
+		prepare(inventory.Prepare{SSHAuthorizedKeys: []string{"a"}}), prepare(inventory.Prepare{Timezone: "a"}),
+		prepare(inventory.Prepare{Copy: []inventory.Copy{{From: file("a")}}}), prepare(inventory.Prepare{Copy: []inventory.Copy{{To: "a"}}}),
+		prepare(inventory.Prepare{Copy: []inventory.Copy{{Mode: "a"}}}), prepare(inventory.Prepare{Copy: []inventory.Copy{{Owner: "a"}}}),
+	}
+	seen := map[string]int{}
+	for i, v := range variants {
+		hash := imageHash("lab", "tiny", v)
+		if first, same := seen[hash]; same {
+			t.Errorf("variants %d and %d have one hash: %+v", first, i, v)
+		}
+		seen[hash] = i
+	}
+	for _, same := range []image{
+		install(inventory.Install{Memory: 1, VCPUs: 1, Network: "a", Timeout: 1, Location: "/a", Kernel: "/a", Distro: "a"}),
+		{Bootstrap: &inventory.Bootstrap{}, Canary: true},
+	} {
+		if _, known := seen[imageHash("lab", "tiny", same)]; !known {
+			t.Errorf("what does not shape the image changes its hash: %+v", same)
 		}
 	}
 }

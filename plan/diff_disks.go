@@ -22,10 +22,11 @@ func (v *view) grownOf(want Spawn, keep []string) []Growth {
 	return slices.DeleteFunc(growths, func(g Growth) bool { return !slices.Contains(keep, g.Volume) })
 }
 
-// pulled tells whether an overlay is declared to stand alone.
+// pulled tells whether an overlay is declared to stand alone, now or when its
+// image has a newer generation.
 func (v *view) pulled(want, have Spawn) bool {
 	root, ok := v.root(have)
-	return ok && want.Consolidate && root.Backing != ""
+	return ok && root.Backing != "" && (want.Consolidate || consolidates(want, have))
 }
 
 // reshaped tells whether a plan changes the disks of a ready spawn.

@@ -29,8 +29,8 @@ func (d *differ) goneSpawn(have Spawn) {
 	case d.blocked[d.movedTo(have)]:
 		d.refuseSpawn(have, "it is declared on host %s now, where nothing is planned: it stays until it can be made there",
 			d.movedTo(have))
-	default:
-		d.destroySpawn(have, d.goneReason(have))
+	case d.destroySpawn(have, d.goneReason(have)):
+		d.plan.Actions[len(d.plan.Actions)-1].Next = d.wantedElsewhere(have)
 	}
 }
 
@@ -49,12 +49,19 @@ func (d *differ) goneReason(have Spawn) string {
 
 // movedTo is the other host on which a spawn of that name is declared.
 func (d *differ) movedTo(have Spawn) string {
-	for _, want := range d.desired.Spawns {
-		if want.Name == have.Name && want.Host != have.Host {
-			return want.Host
-		}
+	if want := d.wantedElsewhere(have); want != nil {
+		return want.Host
 	}
 	return ""
+}
+
+func (d *differ) wantedElsewhere(have Spawn) *Spawn {
+	for _, want := range d.desired.Spawns {
+		if want.Name == have.Name && want.Host != have.Host {
+			return &want
+		}
+	}
+	return nil
 }
 
 // destroySpawn plans the destruction, unless something hangs on its disks that

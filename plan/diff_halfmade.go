@@ -10,27 +10,33 @@ func (d *differ) halfMadeSpawn(want, have Spawn) {
 		made.Disks = want.Disks // one that is not made yet gets the size that is declared now
 	}
 	root, exists := d.root(have)
-	problem := d.halfMadeProblem(have)
-	switch {
+	switch problem := d.halfMadeProblem(have); {
 	case problem != "":
 		d.refuseSpawn(want, "it was half-made when a run was killed, and %s", problem)
-		return
 	case exists:
 		d.standOn(&made, root)
-	case d.usable[generationKey(have)]:
+		d.onRoot(made, want, have)
+	case d.usable[generationKey(have)] && !respawns(want, have) && !consolidates(want, have):
+		d.completeSpawn(made, want, have)
 	case have.Image == want.Image:
-		made.Generation = want.Generation
+		made.Generation, made.Fingerprint = want.Generation, ""
+		d.completeSpawn(made, want, have)
 	case len(d.existing(have)) > 0: // it may be one that lay there before
 		d.refuseSpawn(want, "it was half-made when a run was killed, its image is gone, and its disk %s exists: "+
 			"destroy it to have it made anew (pcloud-apply destroy %s)", d.path(have.Host, d.existing(have)[0]), have.Name)
-		return
 	default:
 		d.anewSpawn(want, have, "half-made from an image that is gone", "made anew from its new image")
+	}
+}
+
+// onRoot goes on with a root volume that was made.
+func (d *differ) onRoot(made, want, have Spawn) {
+	if respawns(want, made) {
+		d.respawn(want, have)
 		return
 	}
-	if !d.shrinks(made, have) {
-		d.completeSpawn(made, want, have)
-	}
+	made.Consolidate = made.Consolidate || consolidates(want, made)
+	d.completeSpawn(made, want, have)
 }
 
 // halfMadeProblem says why the volumes of a half-made spawn cannot be taken as they are.
@@ -45,6 +51,9 @@ func (d *differ) halfMadeProblem(have Spawn) string {
 }
 
 func (d *differ) completeSpawn(made, want, have Spawn) {
+	if d.shrinks(made, have) {
+		return
+	}
 	before := len(d.plan.Actions)
 	d.newSpawn(made, d.existing(have), "half-made when a run was killed: completed")
 	if len(d.plan.Actions) > before {

@@ -26,7 +26,7 @@ func TestHalfMadeSpawns(t *testing.T) {
 			[]string{"- spawn web: half-made from", "! spawn web: a domain tiny.web exists that is not this inventory's"}},
 		"its image is gone and a disk of the new name is there": {
 			edited(host(sound, otherImage), volume("tiny.web.qcow2", overlay)), wish(web()), usual,
-			[]string{"- spawn web: half-made from", "! spawn web: it is not made anew in this run: a disk /pool/tiny.web.qcow2 lies there already"}},
+			[]string{"- spawn web: half-made from", "+ spawn web: made anew from its new image; its disk is kept: tiny.web.qcow2"}},
 		"others use its disk": {
 			edited(host(sound, halfMade), volume("tiny.web.qcow2", overlay), usedBy("tiny.web.qcow2", User{"domain", "x"})),
 			wish(web()), usual,
@@ -73,10 +73,10 @@ func TestHalfDestroyedSpawns(t *testing.T) {
 			[]string{"- spawn web: its destruction was not finished", "! spawn web: a domain tiny.web exists"}},
 		"wanted from another image, and a disk of the new name is there": {
 			edited(host(sound, ready(of("gone"), phase(Deleting))), volume("tiny.web.qcow2", Volume{Size: 1 << 30})), wish(web()), usual,
-			[]string{"- spawn web: its destruction", "! spawn web: it is not made anew in this run: a disk /pool/tiny.web.qcow2 lies there already"}},
+			[]string{"- spawn web: its destruction", "+ spawn web: made anew after its destruction; its disk is kept: tiny.web.qcow2"}},
 		"wanted with a disk that lies there": {
 			edited(host(sound, deleting), volume("tiny.web.qcow2", Volume{}), volume("tiny.web.data.qcow2", Volume{Size: 5})), wish(desire(data(5))), usual,
-			[]string{"- spawn web: its destruction", "! spawn web: it is not made anew in this run: a disk /pool/tiny.web.data.qcow2 lies there"}},
+			[]string{"- spawn web: its destruction", "+ spawn web: made anew after its destruction; its disk is kept: tiny.web.data.qcow2"}},
 		"with snapshots, from another origin, protected": {
 			edited(host(sound, ready(phase(Deleting), protected, madeThere)), func(s *State) { s.References["local"].Snapshots["u-web"] = 1 }),
 			wish(), usual, []string{"- spawn web: its destruction was not finished"}},

@@ -77,11 +77,14 @@ func (d *differ) buildReason(want Generation, halfPublished bool) string {
 		return "its publishing was not finished"
 	}
 	for _, g := range d.actual.Images {
+		if g.Host == want.Host && g.Image == want.Image && g.Definition == want.Definition {
+			return fmt.Sprintf("built again: generation %s beside %s", want.Hash, g.Hash)
+		}
 		if g.Host == want.Host && g.Image == want.Image {
 			return fmt.Sprintf("its definition changed: generation %s is built beside %s", want.Hash, g.Hash)
 		}
 	}
-	return "new, from " + want.Source.String()
+	return "new, from " + want.Made()
 }
 
 func (d *differ) mendImage(have Generation) {

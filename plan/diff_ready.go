@@ -109,8 +109,7 @@ func (d *differ) shrinks(want, have Spawn) bool {
 // notes tells what differs and stays.
 func (d *differ) notes(want, have Spawn) {
 	root, _ := d.root(have)
-	behind := have.Image != want.Image || have.Generation != want.Generation
-	if behind && root.Backing != "" && !want.Consolidate {
+	if behind(want, have) && root.Backing != "" && !d.pulled(want, have) {
 		d.noteSpawn(want, "stays on %s.golden-%s; the current generation is %s.golden-%s",
 			have.Image, have.Generation, want.Image, want.Generation)
 	}

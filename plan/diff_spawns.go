@@ -41,10 +41,10 @@ func (d *differ) anewSpawn(want, have Spawn, why, then string) {
 	switch {
 	case len(shared) > 0:
 		d.refuseSpawn(want, "it is not made anew: others use its old disk %s. Move that away", d.path(have.Host, shared[0]))
+	case d.taken(want):
 	case len(strays) > 0:
-		d.refuseSpawn(want, "it is not made anew in this run: a disk %s lies there already, and is looked at in the next one",
-			d.path(want.Host, strays[0]))
-	case !d.taken(want):
+		d.reattach(want, strays, then)
+	default:
 		d.newSpawn(want, nil, then)
 	}
 }
@@ -61,7 +61,7 @@ func (d *differ) missingSpawn(want Spawn) {
 	switch {
 	case d.taken(want):
 	case len(existing) > 0:
-		d.reattach(want, existing)
+		d.reattach(want, existing, "its domain is missing")
 	default:
 		d.newSpawn(want, nil, "new")
 	}
@@ -121,59 +121,12 @@ func (d *differ) imageSize(s Spawn) int64 {
 	return 0
 }
 
-// reattach takes up disks that lie there without a domain: never cleaned, never
-// overwritten, and used only when it is certain that they fit.
-func (d *differ) reattach(want Spawn, existing []string) {
-	for _, name := range existing {
-		if problem := d.strayProblem(want, name); problem != "" {
-			d.refuseSpawn(want, "it has no domain, but its disk %s exists and cannot be taken up: %s. "+
-				"Move the file away to have the spawn made anew", d.path(want.Host, name), problem)
-			return
-		}
-	}
-	if d.shrinks(want, want) {
-		return
-	}
-	if root, ok := d.root(want); ok {
-		d.standOn(&want, root)
-	}
-	reason := "its domain is missing; its disk is kept: " + strings.Join(existing, ", ")
-	_, hasSeed := d.volume(want.Host, want.SeedFile())
-	if hasSeed && slices.Contains(existing, want.Volume()) {
-		existing = append(existing, want.SeedFile()) // a new one would give the guest a new identity
-	}
-	d.newSpawn(want, existing, reason)
-}
-
 // standOn records what the spawn's root volume really stands on.
 func (d *differ) standOn(s *Spawn, root Volume) {
 	s.Standalone = root.Backing == ""
-	if !s.Standalone {
-		s.Generation = d.generationAt(s.Host, root.Backing).Hash
+	if g := d.generationAt(s.Host, root.Backing); !s.Standalone && g.Hash != s.Generation {
+		s.Generation, s.Fingerprint = g.Hash, g.SHA256
 	}
-}
-
-func (d *differ) strayProblem(want Spawn, name string) string {
-	volume, _ := d.volume(want.Host, name)
-	refs := d.references(want.Host)
-	switch users := refs.usersOf(d.path(want.Host, name)); {
-	case volume.Problem != "":
-		return volume.Problem
-	case len(users) > 0:
-		return users[0].String() + " uses it"
-	case refs.unknown() != "":
-		return "it is not known who uses it: " + refs.unknown()
-	case volume.Backing == "":
-		return ""
-	case name != want.Volume() || !d.isImageOf(want, volume.Backing):
-		return "its backing file is " + volume.Backing
-	}
-	return ""
-}
-
-func (d *differ) isImageOf(s Spawn, backing string) bool {
-	g := d.generationAt(s.Host, backing)
-	return g.Image == s.Image && d.usable[g.key()]
 }
 
 func (d *differ) generationAt(host, file string) Generation {
@@ -204,7 +157,7 @@ func (d *differ) readySpawn(want, have Spawn) {
 		d.refuseSpawn(want, "not supported yet: %s (%s)", problem, want.At)
 		return
 	}
-	if d.shrinks(want, have) {
+	if d.shrinks(want, have) || respawns(want, have) && d.respawn(want, have) {
 		return
 	}
 	d.notes(want, have)

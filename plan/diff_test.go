@@ -44,7 +44,7 @@ func desire(change ...func(*Spawn)) Spawn {
 }
 
 func golden(hash string, change ...func(*Generation)) Generation {
-	g := Generation{Host: "local", Image: "tiny", Hash: hash, Complete: true, Sealed: true, Disk: 1 << 30, Origin: "here"}
+	g := Generation{Host: "local", Image: "tiny", Hash: hash, Definition: hash, Complete: true, Sealed: true, Disk: 1 << 30, Origin: "here"}
 	for _, f := range change {
 		f(&g)
 	}
@@ -80,7 +80,7 @@ func addFiles(state *State, s Spawn) {
 func wish(spawns ...Spawn) State {
 	return State{
 		Inventory: "lab", Origin: "here", Hosts: map[string]Host{"local": {Name: "local"}}, Spawns: spawns,
-		Images: []Generation{{Host: "local", Image: "tiny", Hash: current, Source: Source{Path: "/src"}}},
+		Images: []Generation{{Host: "local", Image: "tiny", Hash: current, Definition: current, Source: Source{Path: "/src"}}},
 	}
 }
 

@@ -144,7 +144,7 @@ func (m *model) reshape(a Action) {
 func (m *model) destroy(a Action, steps int) {
 	for i, have := range m.Spawns {
 		if have.UUID == a.Spawn.UUID && steps > 0 {
-			m.Spawns[i].Phase = Deleting
+			m.Spawns[i].Phase, m.Spawns[i].Disks = Deleting, a.Spawn.Disks
 		}
 	}
 	if steps > 1 {
@@ -195,6 +195,7 @@ func drawActual(t *rapid.T, m *model, name string) {
 		s.VCPUs = rapid.IntRange(1, 2).Draw(t, "vcpus")
 		s.Protect = rapid.IntRange(0, 4).Draw(t, "protect") == 0
 		s.Origin = rapid.SampledFrom([]string{"here", "here", "here", "there"}).Draw(t, "origin")
+		drawDisk(t, s)
 	})
 	kind := rapid.IntRange(0, 5).Draw(t, name)
 	if kind > 1 { // a domain
@@ -214,6 +215,13 @@ func drawActual(t *rapid.T, m *model, name string) {
 	}
 }
 
+// drawDisk gives every other spawn an extra disk.
+func drawDisk(t *rapid.T, s *Spawn) {
+	if rapid.Bool().Draw(t, "extra disk") {
+		s.Disks = []Disk{{"data", 1 << 20}}
+	}
+}
+
 func drawDesired(t *rapid.T) State {
 	var spawns []Spawn
 	for _, name := range spawnNames {
@@ -224,6 +232,8 @@ func drawDesired(t *rapid.T) State {
 				s.VCPUs = rapid.IntRange(1, 2).Draw(t, "want vcpus")
 				s.Protect = rapid.Bool().Draw(t, "want protect")
 				s.Consolidate = rapid.IntRange(0, 3).Draw(t, "want standalone") == 0
+				s.OnImageChange = rapid.SampledFrom([]string{"keep", Respawn, Consolidate}).Draw(t, "on image change")
+				drawDisk(t, s)
 				s.Disk = rapid.SampledFrom([]int64{0, 0, 1 << 30, 2 << 30}).Draw(t, "want disk")
 			}))
 		}

@@ -6,6 +6,8 @@ func needs(a, b Action) bool {
 	switch {
 	case a.Verb == Create && b.Spawn != nil && b.Verb == Destroy: // a name or an address is free before it is taken again
 		return a.Spawn.Name == b.Spawn.Name || sharesMAC(*a.Spawn, *b.Spawn)
+	case a.Verb == Destroy && a.Next != nil: // nothing goes for an image that may never come
+		return b.Verb == Build && b.Host == a.Next.Host && b.Image.key() == generationKey(*a.Next)
 	case a.Host != b.Host:
 		return false
 	case uses(a, b.Image): // an image is built or mended before its spawns start from it
@@ -61,7 +63,7 @@ func ordered(actions []Action) []Action {
 
 // nextPlaceable is the first action whose needs are all placed. There always is
 // one: needs only leads from the removal of images to spawns, from spawns to
-// builds and destroys, and from those nowhere.
+// builds and destroys, from destroys to builds, and from those nowhere.
 func nextPlaceable(actions []Action, placed []bool) int {
 	for i, a := range actions {
 		if !placed[i] && !waits(a, actions, placed) {

@@ -19,7 +19,7 @@ func Overview(actual, desired State) []Standing {
 	d := &differ{view: newView(actual, desired)}
 	declared := map[objectKey]Spawn{}
 	var standings []Standing
-	for _, want := range desired.Spawns {
+	for _, want := range d.desired.Spawns {
 		declared[want.key()] = want
 		if _, ok := d.have[want.key()]; !ok {
 			standings = append(standings, Standing{Spawn: want, State: d.absence(want), Declared: true})
@@ -29,7 +29,7 @@ func Overview(actual, desired State) []Standing {
 		want, ok := declared[have.key()]
 		standing := d.standing(have)
 		standing.Declared = ok
-		standing.Current = ok && have.Image == want.Image && have.Generation == want.Generation
+		standing.Current = ok && !behind(want, have)
 		standings = append(standings, standing)
 	}
 	slices.SortStableFunc(standings, func(a, b Standing) int { return compareSpawns(a.Spawn, b.Spawn) })

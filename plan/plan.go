@@ -41,6 +41,7 @@ type Action struct {
 	File    string      // a leftover in the pool's folder
 	Changes []Change
 	Keep    []string // volumes that exist already and are taken as they are
+	Next    *Spawn   // destroy: the spawn that takes its place, which must not fail to come for want of an image
 	Grow    []Growth // volumes that become larger
 	Start   bool     // the spawn is started
 	Stop    bool     // the spawn is stopped

@@ -6,9 +6,12 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
+
+	"pcloud-apply/inventory"
 )
 
 // State is a set of golden images and spawns: what the inventory asks for
@@ -48,11 +51,22 @@ type Host struct {
 type Generation struct {
 	Host  string
 	Image string
-	Hash  string // 12 hex digits over the inventory's name and the whole definition
+	Hash  string // 12 hex digits
 
-	Source Source // desired only
-	Canary bool   // desired only: it must boot before it is published
-	Disk   int64  // virtual size in bytes; desired: 0 keeps the source's
+	// Definition is 12 hex digits over the inventory's name and all that the
+	// image is made from. It is the hash of the first generation; one that was
+	// built again has another.
+	Definition string
+
+	Disk int64 // virtual size in bytes; desired: 0 keeps the source's
+
+	// Desired only: how it is made.
+
+	Source    Source
+	Bootstrap *inventory.Bootstrap // nil: the source is there to be read
+	Install   *inventory.Install   // nil, as for Bootstrap
+	Prepare   *inventory.Prepare   // nil: it is published as it comes
+	Canary    bool                 // it must boot before it is published
 
 	// Actual only.
 
@@ -66,18 +80,23 @@ type Generation struct {
 	Damage   string    // why the image must not be used, "" when it is sound
 }
 
-// Source is what a golden image is made from: a file, or a download.
+// Source is what a golden image is made from: a file, a download, or what is
+// built on the spot.
 type Source struct {
 	Path    string // absolute; of a download, where it lies when it is there
 	URL     string // of a download
-	Content string // "sha256:…" or "sha512:…" of its bytes; "" is possible for a download
+	Content string // "sha256:…" or "sha512:…" of its bytes; "" where they are not known before
 }
 
-func (s Source) String() string {
-	if s.URL != "" {
-		return s.URL
+// Made tells a user what the golden image is made from.
+func (g Generation) Made() string {
+	switch {
+	case g.Bootstrap != nil:
+		return "a package mirror (" + g.Bootstrap.Suite + ")"
+	case g.Install != nil:
+		return "an unattended installation (" + cmp.Or(g.Install.Distro, g.Install.Location, g.Install.Kernel) + ")"
 	}
-	return s.Path
+	return cmp.Or(g.Source.URL, g.Source.Path)
 }
 
 // Name is the golden image's name without an ending: <image>.golden-<hash>.
@@ -131,11 +150,12 @@ type Spawn struct {
 
 	// Desired only.
 
-	Consolidate bool // its root volume must come to stand alone
-	Seed        Seed
-	Shutdown    Shutdown
-	Wait        Wait
-	At          string // file:line:column of its declaration
+	Consolidate   bool   // its root volume must come to stand alone
+	OnImageChange string // keep, respawn or consolidate
+	Seed          Seed
+	Shutdown      Shutdown
+	Wait          Wait
+	At            string // file:line:column of its declaration
 
 	// Actual only.
 

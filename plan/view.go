@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -27,15 +28,16 @@ type view struct {
 
 func newView(actual, desired State) *view {
 	v := &view{
-		actual: inOrder(actual), desired: inOrder(desired),
+		actual: inOrder(actual), desired: inOrder(resolved(actual, desired)),
 		have: map[objectKey]Spawn{}, images: map[objectKey]Generation{},
 		wanted: map[objectKey]bool{}, twice: map[objectKey][]string{},
 	}
 	v.indexActual()
-	for _, s := range desired.Spawns {
+	v.compareFingerprints()
+	for _, s := range v.desired.Spawns {
 		v.wanted[s.key()] = true
 	}
-	for _, g := range desired.Images {
+	for _, g := range v.desired.Images {
 		v.wanted[g.key()] = true
 	}
 	return v
@@ -54,6 +56,27 @@ func (v *view) indexActual() {
 	for _, g := range v.actual.Images {
 		v.images[g.key()] = g
 	}
+}
+
+// compareFingerprints finds golden images that were replaced as a whole: their
+// manifests agree with them, but not with what the spawns on them remember.
+func (v *view) compareFingerprints() {
+	for i, g := range v.actual.Images {
+		if s, ok := v.disagrees(g); ok && g.Complete && g.Damage == "" {
+			v.actual.Images[i].Damage = fmt.Sprintf("it is not the one that spawn %s was made on (sha256 %.12s…, not %.12s…)",
+				s.Name, g.SHA256, s.Fingerprint)
+			v.images[g.key()] = v.actual.Images[i]
+		}
+	}
+}
+
+func (v *view) disagrees(g Generation) (Spawn, bool) {
+	for _, s := range v.dependants(g) {
+		if s.Fingerprint != "" && s.Fingerprint != g.SHA256 && s.Generation == g.Hash {
+			return s, true
+		}
+	}
+	return Spawn{}, false
 }
 
 // path is the absolute path of a file in the host's pool.
@@ -140,7 +163,14 @@ func (v *view) anyStraySeed(host string) bool {
 // while nothing differs, which is what keeps an ordinary plan cheap.
 func NeedsReferences(actual, desired State, host string) bool {
 	v := newView(actual, desired)
-	return v.anyUnsettled(host) || v.anySuperseded(host) || v.anyStray(host) || v.anyReshaped(host)
+	return v.anyUnsettled(host) || v.anySuperseded(host) || v.anyStray(host) || v.anyReshaped(host) || v.anyRespawned(host)
+}
+
+func (v *view) anyRespawned(host string) bool {
+	return slices.ContainsFunc(v.desired.Spawns, func(s Spawn) bool {
+		have, ok := v.have[s.key()]
+		return s.Host == host && ok && respawns(s, have)
+	})
 }
 
 func (v *view) anyReshaped(host string) bool {
@@ -177,7 +207,7 @@ func FileNames(actual, desired State) map[string][]string {
 		add(s)
 	}
 	for _, s := range desired.Spawns {
-		if have, defined := v.have[s.key()]; !defined || have.Phase != Ready {
+		if have, defined := v.have[s.key()]; !defined || have.Phase != Ready || have.Image != s.Image {
 			add(s)
 		}
 	}

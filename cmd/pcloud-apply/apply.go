@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"path/filepath"
 	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"pcloud-apply/apply"
-	"pcloud-apply/drivers/download"
-	"pcloud-apply/drivers/pooldir"
 	"pcloud-apply/plan"
 )
 
@@ -102,11 +99,12 @@ func destroys(p plan.Plan) bool {
 
 func (s *session) perform(ctx context.Context, t *terminal, p plan.Plan) *apply.Report {
 	s.warnOfEmulation(ctx, t, p)
-	hosts, downloads := apply.Hosts{}, download.NewCache(filepath.Join(s.files.folder, "downloads"))
+	hosts, build := apply.Hosts{}, s.newBuilder()
 	for name, h := range s.hosts {
+		images := images{h.folder, h, build, s.inventory.Hosts[name].Network}
 		hosts[name] = &apply.Host{
-			Domains: h, Power: h, Volumes: h, Blocks: h, Addresses: h, Referrers: h, Canaries: h,
-			Images: images{h.folder, downloads}, Overlays: h.folder, Files: h.folder, Folder: h.Folder,
+			Domains: h, Power: h, Volumes: h, Blocks: h, Addresses: h, Referrers: h,
+			Images: images, Builds: images, Overlays: h.folder, Files: h.folder, Folder: h.Folder,
 		}
 		if seen, ok := s.seen[name]; ok {
 			hosts[name].Seen = &seen
@@ -144,31 +142,6 @@ func (s *session) warnOfEmulation(ctx context.Context, t *terminal, p plan.Plan)
 			t.warn("host %s cannot run guests under KVM, so they are emulated and slow (%s)", a.Host, why)
 		}
 	}
-}
-
-// images is the folder as apply wants it, with the downloads that it publishes from.
-type images struct {
-	*pooldir.Folder
-	downloads download.Cache
-}
-
-// Publish implements apply.Images.
-func (i images) Publish(ctx context.Context, g plan.Generation, step func(string)) error {
-	if g.Source.URL != "" {
-		step("download")
-		path, err := i.downloads.Fetch(ctx, g.Source.URL, g.Source.Content, step)
-		if err != nil {
-			return err
-		}
-		g.Source.Path = path
-	}
-	return i.Folder.Publish(ctx, g, step)
-}
-
-// Check implements apply.Images.
-func (i images) Check(ctx context.Context, g plan.Generation) (apply.Golden, error) {
-	golden, err := i.Folder.Check(ctx, g)
-	return apply.Golden(golden), err
 }
 
 // reportCode is the exit code of a run, with what failed: refusals win over

@@ -60,7 +60,7 @@ func (s *session) observeHost(ctx context.Context, name string) (plan.State, err
 	if err == nil && plan.HasStrays(state, s.desired, name) {
 		state, found, err = s.inspect(ctx, name, true)
 	}
-	if err == nil && plan.NeedsReferences(state, s.desired, name) {
+	if err == nil && plan.NeedsReferences(state, plan.Rebuilt(state, s.desired, s.options.rebuild), name) {
 		var references plan.References
 		references, err = s.hosts[name].ReferencesAfter(ctx, found)
 		state.References = map[string]plan.References{name: references}

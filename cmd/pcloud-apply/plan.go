@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -46,7 +48,7 @@ func runPlan(ctx context.Context, o *options, t *terminal) error {
 
 // plan compares the inventory with its hosts.
 func (s *session) plan(ctx context.Context) (plan.Plan, error) {
-	if err := s.supported(); err != nil {
+	if err := errors.Join(s.supported(), s.rebuildable()); err != nil {
 		return plan.Plan{}, err
 	}
 	actual, err := s.observe(ctx)
@@ -57,11 +59,21 @@ func (s *session) plan(ctx context.Context) (plan.Plan, error) {
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	p := plan.Diff(actual, s.desired, plan.Policy{
+	p := plan.Diff(actual, plan.Rebuilt(actual, s.desired, s.options.rebuild), plan.Policy{
 		MaxDestroy: s.inventory.Policy.MaxDestroy,
 		AllowEmpty: s.options.allowEmpty, TakeOver: s.options.takeOver, Only: only,
 	})
 	return p, s.checkNetworks(ctx, p)
+}
+
+// rebuildable refuses to build what is not in the inventory.
+func (s *session) rebuildable() error {
+	for _, name := range s.options.rebuild {
+		if _, ok := s.inventory.Images[name]; !ok {
+			return fmt.Errorf("--rebuild %s: the inventory has no such image", name)
+		}
+	}
+	return nil
 }
 
 // checkNetworks looks at the networks of what would be started: a plan that
@@ -69,12 +81,9 @@ func (s *session) plan(ctx context.Context) (plan.Plan, error) {
 func (s *session) checkNetworks(ctx context.Context, p plan.Plan) error {
 	needed := map[string][]string{}
 	for _, a := range p.Actions {
-		if a.Spawn == nil || !a.Start {
-			continue
-		}
-		for _, nic := range a.Spawn.NICs {
-			if nic.Network != "" && !slices.Contains(needed[a.Host], nic.Network) {
-				needed[a.Host] = append(needed[a.Host], nic.Network)
+		for _, network := range s.networksOf(a) {
+			if network != "" && !slices.Contains(needed[a.Host], network) {
+				needed[a.Host] = append(needed[a.Host], network)
 			}
 		}
 	}
@@ -84,6 +93,21 @@ func (s *session) checkNetworks(ctx context.Context, p plan.Plan) error {
 		}
 	}
 	return nil
+}
+
+// networksOf are those that what an action starts is on.
+func (s *session) networksOf(a plan.Action) []string {
+	switch {
+	case a.Verb == plan.Build && a.Image.Install != nil:
+		return []string{cmp.Or(a.Image.Install.Network, s.inventory.Hosts[a.Host].Network)}
+	case a.Spawn == nil || !a.Start:
+		return nil
+	}
+	var networks []string
+	for _, nic := range a.Spawn.NICs {
+		networks = append(networks, nic.Network)
+	}
+	return networks
 }
 
 // planCode is the exit code that a plan's refusals ask for.

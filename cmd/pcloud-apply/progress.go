@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
@@ -60,7 +61,25 @@ func success(e apply.Event, name string) string {
 	if e.Detail != "" {
 		reason += ", " + e.Detail
 	}
-	return fmt.Sprintf("%s %s %s: %s (%s)", e.Action.Verb.Symbol(), e.Action.Kind(), name, reason, seconds(e.Elapsed))
+	return fmt.Sprintf("%s %s %s: %s (%s)", e.Action.Verb.Symbol(), e.Action.Kind(), name, reason, timeText(e))
+}
+
+func timeText(e apply.Event) string {
+	if stages := stagesText(e); stages != "" {
+		return seconds(e.Elapsed) + ": " + stages
+	}
+	return seconds(e.Elapsed)
+}
+
+// stagesText has those stages of a build that took a second or more.
+func stagesText(e apply.Event) string {
+	var parts []string
+	for _, stage := range e.Stages {
+		if e.Action.Verb == plan.Build && stage.Elapsed >= time.Second {
+			parts = append(parts, stage.Name+" "+seconds(stage.Elapsed))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // live draws a line for each running action, with the step it is at.
@@ -104,7 +123,7 @@ func (l *live) event(e apply.Event) {
 	case apply.Stepped:
 		tracker.UpdateMessage(head + "  " + e.Step)
 	case apply.Succeeded:
-		tracker.UpdateMessage(head + "  " + e.Detail)
+		tracker.UpdateMessage(head + "  " + e.Detail + stagesText(e))
 		tracker.MarkAsDone()
 	case apply.Failed:
 		tracker.UpdateMessage(symbolColors["!"].Sprintf("! %-5s %s  failed", e.Action.Kind(), name))

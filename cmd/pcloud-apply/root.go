@@ -20,6 +20,7 @@ type options struct {
 	allowEmpty  bool
 	takeOver    bool
 	yes         bool
+	rebuild     []string
 	detailed    bool
 	tree        bool
 }
@@ -71,6 +72,7 @@ func onlyFlag(cmd *cobra.Command, o *options) {
 
 func policyFlags(cmd *cobra.Command, o *options) {
 	cmd.Flags().BoolVar(&o.allowEmpty, "allow-empty", false, "let an inventory without spawns destroy all it has")
+	cmd.Flags().StringSliceVar(&o.rebuild, "rebuild", nil, "build a new generation of these images although their definitions are the same")
 	cmd.Flags().BoolVar(&o.takeOver, "take-over", false, "treat what another copy of the inventory made as this one's")
 }
 

@@ -22,6 +22,7 @@ import (
 type session struct {
 	options   *options
 	files     *files
+	lock      *os.File // of the run; nil when it changes nothing
 	inventory *inventory.Inventory
 	desired   plan.State
 	hosts     map[string]*host
@@ -179,6 +180,7 @@ func (s *session) useTools(lockFile *os.File) error {
 		return err
 	}
 	tool.Inherit = []*os.File{lockFile}
+	s.lock = lockFile
 	for _, h := range s.hosts {
 		h.folder.QEMUImg, h.folder.Boot = tool, h.bootCanary
 	}

@@ -29,6 +29,12 @@ type actionObject struct {
 	Detail  string         `json:"detail,omitempty"`
 	Error   string         `json:"error,omitempty"`
 	Seconds float64        `json:"seconds,omitempty"`
+	Stages  []stageObject  `json:"stages,omitempty"`
+}
+
+type stageObject struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
 }
 
 type changeObject struct {
@@ -82,6 +88,9 @@ func reportView(p plan.Plan, report *apply.Report) planDocument {
 	for i, result := range report.Results {
 		object := &document.Actions[i]
 		object.Status, object.Detail, object.Seconds = string(result.Status), result.Detail, result.Elapsed.Seconds()
+		for _, stage := range result.Stages {
+			object.Stages = append(object.Stages, stageObject{stage.Name, stage.Elapsed.Seconds()})
+		}
 		if result.Err != nil {
 			object.Error = result.Err.Error()
 		}

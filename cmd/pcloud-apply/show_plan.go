@@ -20,7 +20,7 @@ type line struct {
 }
 
 var symbolColors = map[string]text.Color{
-	"+": text.FgGreen, "~": text.FgYellow, "-": text.FgRed, "!": text.FgHiRed, " ": text.Reset,
+	"+": text.FgGreen, "~": text.FgYellow, "±": text.FgMagenta, "-": text.FgRed, "!": text.FgHiRed, " ": text.Reset,
 }
 
 // showPlan prints one line for each object with its reason, and a summary.
@@ -29,9 +29,7 @@ func (t *terminal) showPlan(s *session, p plan.Plan) error {
 		return t.json(planView(p))
 	}
 	var lines []line
-	for _, a := range p.Actions {
-		lines = append(lines, s.actionLine(a))
-	}
+	lines = append(lines, s.actionLines(p.Actions)...)
 	lines = append(lines, s.refusalLines(p.Refused)...)
 	for _, n := range p.Notes {
 		lines = append(lines, line{symbol: " ", kind: string(n.Kind), name: s.label(n.Host, n.Name), text: n.Text})
@@ -58,9 +56,44 @@ func gap(lines []line) string {
 	return "\n"
 }
 
-func (s *session) actionLine(a plan.Action) line {
-	symbol := a.Verb.Symbol()
-	return line{symbol: symbol, kind: string(a.Kind()), name: s.label(a.Host, a.Name()), text: a.Reason, detail: describe(a)}
+// actionLines has one line for a spawn that is destroyed and made anew.
+func (s *session) actionLines(actions []plan.Action) []line {
+	var lines []line
+	replaced := replacedSpawns(actions)
+	for _, a := range actions {
+		l := line{symbol: a.Verb.Symbol(), kind: string(a.Kind()), name: s.label(a.Host, a.Name()), text: a.Reason, detail: describe(a)}
+		switch why, again := replaced[spawnOf(a)]; {
+		case again && a.Verb == plan.Destroy:
+			continue
+		case again && a.Verb == plan.Create:
+			l.symbol, l.text = "±", why
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// spawnOf names the spawn of an action with its host; "" is for other objects.
+func spawnOf(a plan.Action) string {
+	if a.Spawn == nil {
+		return ""
+	}
+	return a.Host + "/" + a.Spawn.Name
+}
+
+// replacedSpawns are those that are made anew where they were, with the reason
+// of their end.
+func replacedSpawns(actions []plan.Action) map[string]string {
+	made, replaced := map[string]bool{}, map[string]string{}
+	for _, a := range actions {
+		made[spawnOf(a)] = made[spawnOf(a)] || a.Verb == plan.Create
+	}
+	for _, a := range actions {
+		if name := spawnOf(a); name != "" && a.Verb == plan.Destroy && made[name] {
+			replaced[name] = a.Reason
+		}
+	}
+	return replaced
 }
 
 // describe says of a new spawn what it will be.
@@ -150,11 +183,12 @@ func (s *session) summary(p plan.Plan) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, what))
 		}
 	}
-	tally := tally(p.Actions)
+	tally, again := tally(p.Actions), len(replacedSpawns(p.Actions))
 	add(tally[plan.Build], "to build")
-	add(tally[plan.Create], "to spawn")
+	add(tally[plan.Create]-again, "to spawn")
+	add(again, "to respawn")
 	add(tally[plan.Update], "to update")
-	add(tally[plan.Destroy], "to destroy")
+	add(tally[plan.Destroy]-again, "to destroy")
 	add(len(p.Refused), "refused")
 	switch {
 	case len(parts) == 0:

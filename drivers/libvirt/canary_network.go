@@ -15,10 +15,12 @@ import (
 // spawn's shape.
 func (h *Host) canaryName(hash string) string { return "pcloud-canary-" + h.Inventory + "-" + hash }
 
-// canaryUUID is derived from what makes the canary ours, so that no other
-// inventory's is ever taken for it (RFC 9562, version 8).
-func (h *Host) canaryUUID(hash string) string {
-	b := sha256.Sum256([]byte(strings.Join([]string{"pcloud-apply canary 1", h.Inventory, h.Origin, hash}, "\n")))
+func (h *Host) canaryUUID(hash string) string { return h.throwawayUUID("canary", hash) }
+
+// throwawayUUID is derived from what makes a canary or a build ours, so that no
+// other inventory's is ever taken for it (RFC 9562, version 8).
+func (h *Host) throwawayUUID(kind, hash string) string {
+	b := sha256.Sum256([]byte(strings.Join([]string{"pcloud-apply " + kind + " 1", h.Inventory, h.Origin, hash}, "\n")))
 	b[6], b[8] = b[6]&0x0f|0x80, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
 }
@@ -78,18 +80,19 @@ func removeNetwork(network *lv.Network) error {
 	return fmt.Errorf("end isolated network: %w", plain(err))
 }
 
-// Sweep implements apply.Canaries.
+// Sweep removes what canaries and builds of killed runs have left of this inventory.
 func (h *Host) Sweep(ctx context.Context) error {
 	h.canariesMu.Lock()
 	defer h.canariesMu.Unlock()
 	hashes, err := h.canaryNetworks(ctx)
+	err = errors.Join(err, h.sweepBuilds(ctx))
 	for _, hash := range hashes {
 		if !h.canaries[hash] {
 			err = errors.Join(err, h.removeCanary(ctx, hash))
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("remove what a canary left: %w", err)
+		return fmt.Errorf("remove what a canary or a build left: %w", err)
 	}
 	return nil
 }
@@ -116,11 +119,7 @@ func (h *Host) canaryNetworks(ctx context.Context) (hashes []string, err error) 
 // have. The domain outlives its run only when libvirtd was restarted, too.
 func (h *Host) removeCanary(ctx context.Context, hash string) error {
 	return h.call(ctx, func(c *connection) error {
-		domain, err := c.LookupDomainByUUIDString(h.canaryUUID(hash))
-		if err == nil {
-			err = endTransient(domain)
-		}
-		if err != nil && !errors.Is(err, lv.ERR_NO_DOMAIN) {
+		if err := h.endThrowaway(c, "canary", hash); err != nil {
 			return err
 		}
 		network, err := c.LookupNetworkByUUIDString(h.canaryUUID(hash))

@@ -52,6 +52,7 @@ type Host struct {
 
 	canariesMu sync.Mutex
 	canaries   map[string]bool // of this process, by generation; their networks are in use
+	builds     map[string]bool // likewise, of build domains
 }
 
 // connection is one connection with its handle on the pool.
@@ -63,7 +64,7 @@ type connection struct {
 // Open connects to the host and looks up its pool. The error of a missing or
 // inactive pool has the commands that mend it.
 func Open(config Config) (*Host, error) {
-	h := &Host{Config: config, canaries: map[string]bool{}, slots: make(chan *connection, 2*callsInFlight)}
+	h := &Host{Config: config, canaries: map[string]bool{}, builds: map[string]bool{}, slots: make(chan *connection, 2*callsInFlight)}
 	first, err := h.connect()
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (h *Host) Redefine(ctx context.Context, s plan.Spawn, changes []plan.Change
 // edit makes the changes in the mark and tells whether a running domain will
 // show them only after a restart.
 func edit(m *mark, s plan.Spawn, changes []plan.Change) (waits bool) {
-	m.Image.Generation = s.Generation
+	m.Image.Generation, m.Image.Fingerprint = s.Generation, s.Fingerprint
 	for _, change := range changes {
 		switch change.Field {
 		case plan.ProtectField:

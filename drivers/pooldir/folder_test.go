@@ -129,7 +129,7 @@ func quiet(string) {}
 
 func publish(t *testing.T, f *Folder, g plan.Generation) {
 	t.Helper()
-	must(t, f.Publish(t.Context(), g, quiet))
+	must(t, f.Publish(t.Context(), g, Making{}, quiet))
 }
 
 func contents(t *testing.T, f *Folder, names ...string) Contents {

@@ -1,6 +1,7 @@
 package pooldir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,7 +82,7 @@ func (f *Folder) inspectImage(g plan.Generation, there map[string]bool, contents
 	if err != nil {
 		return err
 	}
-	g.Origin, g.SHA256, g.Size, g.Created, g.Disk = m.Origin, m.SHA256, m.Size, m.Created, m.VirtualSize
+	g.Definition, g.Origin, g.SHA256, g.Size, g.Created, g.Disk = cmp.Or(m.Definition, m.Hash), m.Origin, m.SHA256, m.Size, m.Created, m.VirtualSize
 	if g.Complete = there[g.File()]; g.Complete {
 		f.inspectFile(&g, m)
 	}

@@ -40,9 +40,11 @@ func (d doomed) run() error {
 	if err != nil {
 		return err
 	}
-	do := f.Publish
-	if d.Remove {
-		do = f.Remove
+	do := f.Remove
+	if !d.Remove {
+		do = func(ctx context.Context, g plan.Generation, step func(string)) error {
+			return f.Publish(ctx, g, Making{}, step)
+		}
 	}
 	return do(context.Background(), d.Image, func(step string) {
 		if step == d.Step && syscall.Kill(os.Getpid(), syscall.SIGKILL) == nil {

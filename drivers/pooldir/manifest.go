@@ -29,6 +29,7 @@ type identity struct {
 // manifest says of a golden image what cannot be seen from it. It holds no secrets.
 type manifest struct {
 	identity
+	Definition  string    `json:"definition,omitempty"` // where it is not the hash: one that was built again
 	Origin      string    `json:"origin"`
 	SHA256      string    `json:"sha256"` // of the image file
 	Size        int64     `json:"size"`   // bytes of the image file

@@ -75,7 +75,7 @@ func TestAManifestThatIsNotOfUseIsDamage(t *testing.T) {
 		_, err := f.Check(t.Context(), g)
 		refused(t, name, err, c.want)
 		refused(t, name, f.Mend(t.Context(), g, quiet), c.want)
-		refused(t, name, f.Publish(t.Context(), g, quiet), c.want)
+		refused(t, name, f.Publish(t.Context(), g, Making{}, quiet), c.want)
 		if err := f.Remove(t.Context(), g, quiet); (err == nil) != c.removable {
 			t.Errorf("%s: removing it: %v", name, err)
 		}
@@ -95,7 +95,7 @@ func TestAManifestAloneIsAnUnfinishedImage(t *testing.T) {
 		if _, err := f.Check(t.Context(), g); err == nil {
 			t.Error("an image that is not there is sound")
 		}
-		err := f.Publish(t.Context(), g, quiet)
+		err := f.Publish(t.Context(), g, Making{}, quiet)
 		if !ours {
 			refused(t, "of another version", err, "format 2")
 			continue
@@ -136,7 +136,7 @@ func TestWhatIsNotOursIsNeitherSeenNorTouched(t *testing.T) {
 			if c := contents(t, f); len(c.Images) != 0 || len(c.Leftovers) != 0 || c.Empty {
 				t.Errorf("%+v", c)
 			}
-			refused(t, "publish", f.Publish(t.Context(), g, quiet), "move it away")
+			refused(t, "publish", f.Publish(t.Context(), g, Making{}, quiet), "move it away")
 			if f.Remove(t.Context(), g, quiet) == nil || f.Mend(t.Context(), g, quiet) == nil {
 				t.Error("it was removed or mended")
 			}
@@ -162,7 +162,7 @@ func TestAnImageWithoutManifestIsNotOverwritten(t *testing.T) {
 			t.Errorf("%s: %+v", name, c.Images)
 		}
 		told := 0
-		refused(t, name, f.Publish(t.Context(), g, func(string) { told++ }), "move it away")
+		refused(t, name, f.Publish(t.Context(), g, Making{}, func(string) { told++ }), "move it away")
 		must(t, f.Remove(t.Context(), g, quiet))
 		if after := world(t, f); after != before || told != 0 {
 			t.Errorf("%s: %d steps\n%s%s", name, told, before, after)

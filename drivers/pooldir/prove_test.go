@@ -19,7 +19,7 @@ func TestAnImageThatDoesNotBootIsNotPublished(t *testing.T) {
 		}
 		return errors.New("it does not boot")
 	}
-	refused(t, "boot", f.Publish(t.Context(), g, quiet), "boot: it does not boot")
+	refused(t, "boot", f.Publish(t.Context(), g, Making{}, quiet), "boot: it does not boot")
 	if after := world(t, f); after != before {
 		t.Errorf("it left:\n%s", after)
 	}

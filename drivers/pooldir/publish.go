@@ -17,6 +17,7 @@ import (
 type publishing struct {
 	*Folder
 	generation plan.Generation
+	making     Making
 	source     *source
 	temp       *temp
 	group      int
@@ -24,15 +25,32 @@ type publishing struct {
 	sha256     string // of the finished file
 }
 
-// Publish implements apply.Images. Whenever it is killed, a final name means a
+// Making is what a golden image needs beside the conversion of its source.
+type Making struct {
+	// Build fills an empty file with a raw disk image, which becomes the source;
+	// nil where there is a source to be read.
+	Build func(ctx context.Context, disk *os.File, step func(string)) error
+	// Prepare changes the qcow2 image; nil leaves it as it came.
+	Prepare func(ctx context.Context, image *os.File, step func(string)) error
+}
+
+// Publish makes a golden image. Whenever it is killed, a final name means a
 // complete image; when it fails or ctx ends, nothing is left. Each step is told
 // before it is taken. A generation that is there and sound is left as it is;
 // one that is not sound, or not ours, is an error.
-func (f *Folder) Publish(ctx context.Context, g plan.Generation, step func(string)) (err error) {
+func (f *Folder) Publish(ctx context.Context, g plan.Generation, making Making, step func(string)) (err error) {
 	if done, err := f.published(ctx, g); done || err != nil {
 		return err
 	}
-	p := &publishing{Folder: f, generation: g}
+	p := &publishing{Folder: f, generation: g, making: making}
+	if making.Build != nil {
+		built, err := f.build(ctx, making, step)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, built.discard()) }()
+		g.Source.Path = built.Name()
+	}
 	if p.source, err = openSource(g); err != nil {
 		return err
 	}
@@ -41,30 +59,45 @@ func (f *Folder) Publish(ctx context.Context, g plan.Generation, step func(strin
 		return err
 	}
 	defer func() { err = errors.Join(err, p.temp.discard()) }()
-	if err := p.prepare(ctx, step); err != nil {
+	if err := p.fill(ctx, step); err != nil {
 		return err
-	}
-	if g.Canary {
-		step("boot")
-		if err := p.prove(ctx); err != nil {
-			return fmt.Errorf("boot: %w", err)
-		}
 	}
 	return p.commit(ctx, step)
 }
 
-// prepare makes the image under its temporary name.
-func (p *publishing) prepare(ctx context.Context, step func(string)) error {
-	for _, s := range []struct {
-		name string
-		run  func(context.Context) error
-	}{
-		{"check source", p.checkSource},
-		{"convert", p.convert},
-		{"check image", p.check},
-		{"hash image", p.hash},
-		{"flush", p.settle},
-	} {
+// build fills a temporary file with the source. After an error nothing is left.
+func (f *Folder) build(ctx context.Context, making Making, step func(string)) (*temp, error) {
+	disk, err := f.newTemp()
+	if err != nil {
+		return nil, err
+	}
+	if err := making.Build(ctx, disk.File, step); err != nil {
+		return nil, errors.Join(err, disk.discard())
+	}
+	return disk, nil
+}
+
+// stage is a part of the work on the image while its name is temporary.
+type stage struct {
+	name string
+	run  func(context.Context) error
+}
+
+func (p *publishing) stages(step func(string)) []stage {
+	stages := []stage{{"check source", p.checkSource}, {"convert", p.convert}}
+	if p.making.Prepare != nil {
+		stages = append(stages, stage{"prepare", func(ctx context.Context) error { return p.making.Prepare(ctx, p.temp.File, step) }})
+	}
+	stages = append(stages, stage{"check image", p.check}, stage{"hash image", p.hash}, stage{"flush", p.settle})
+	if p.generation.Canary {
+		stages = append(stages, stage{"boot", p.prove})
+	}
+	return stages
+}
+
+// fill makes the image under its temporary name.
+func (p *publishing) fill(ctx context.Context, step func(string)) error {
+	for _, s := range p.stages(step) {
 		step(s.name)
 		err := ctx.Err()
 		if err == nil {
@@ -77,10 +110,10 @@ func (p *publishing) prepare(ctx context.Context, step func(string)) error {
 	return nil
 }
 
-// checkSource looks at files only: a download was compared with its checksum
-// when it came, and may have been decompressed since.
+// checkSource looks at the user's files only: a download was compared with its
+// checksum when it came, and may have been decompressed since.
 func (p *publishing) checkSource(ctx context.Context) error {
-	if p.generation.Source.URL != "" {
+	if p.generation.Source.URL != "" || p.making.Build != nil {
 		return nil
 	}
 	return p.source.verify(ctx, p.generation.Source.Content)
@@ -178,8 +211,16 @@ func (p *publishing) writeManifest() error {
 	}
 	g := p.generation
 	return p.Folder.writeManifest(g, manifest{
-		identity: identity{manifestFormat, p.Inventory, g.Image, g.Hash},
-		Origin:   p.Origin, SHA256: p.sha256, Size: info.Size(), ModTime: info.ModTime().UTC(), VirtualSize: p.virtual,
-		Created: time.Now().UTC(), Tool: p.Tool, Source: g.Source.String(), Content: g.Source.Content,
+		identity:   identity{manifestFormat, p.Inventory, g.Image, g.Hash},
+		Definition: again(g), Origin: p.Origin, SHA256: p.sha256, Size: info.Size(), ModTime: info.ModTime().UTC(), VirtualSize: p.virtual,
+		Created: time.Now().UTC(), Tool: p.Tool, Source: g.Made(), Content: g.Source.Content,
 	})
+}
+
+// again is the definition of a generation that is not its first.
+func again(g plan.Generation) string {
+	if g.Definition == g.Hash {
+		return ""
+	}
+	return g.Definition
 }

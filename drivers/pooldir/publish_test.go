@@ -103,7 +103,7 @@ var steps = []string{
 func TestStepsAreToldInOrder(t *testing.T) {
 	f, g := folder(t), generation(t, hash12)
 	var told []string
-	must(t, f.Publish(t.Context(), g, func(step string) { told = append(told, step) }))
+	must(t, f.Publish(t.Context(), g, Making{}, func(step string) { told = append(told, step) }))
 	if !slices.Equal(told, steps) {
 		t.Errorf("%v", told)
 	}
@@ -114,7 +114,7 @@ func TestAnInterruptedPublishLeavesNothingOrAll(t *testing.T) {
 	for n, stop := range steps {
 		f, g := folder(t), generation(t, hash12)
 		ctx, cancel := context.WithCancel(t.Context())
-		err := f.Publish(ctx, g, func(step string) {
+		err := f.Publish(ctx, g, Making{}, func(step string) {
 			if step == stop {
 				cancel()
 			}
@@ -148,7 +148,7 @@ func TestAFailingStepLeavesNothing(t *testing.T) {
 	} {
 		f, g := folder(t), generation(t, hash12)
 		c.spoil(f, &g)
-		refused(t, name, f.Publish(t.Context(), g, quiet), c.want)
+		refused(t, name, f.Publish(t.Context(), g, Making{}, quiet), c.want)
 		holds(t, f)
 	}
 }
@@ -156,7 +156,7 @@ func TestAFailingStepLeavesNothing(t *testing.T) {
 // The name is taken, by a stranger, between the last look at it and the rename.
 func TestANameThatIsTakenAtTheLastMomentIsLeft(t *testing.T) {
 	f, g := folder(t), generation(t, hash12)
-	err := f.Publish(t.Context(), g, func(step string) {
+	err := f.Publish(t.Context(), g, Making{}, func(step string) {
 		if step == "rename" {
 			must(t, os.WriteFile(f.path(g.File()), []byte("theirs"), 0o600))
 		}
@@ -207,7 +207,7 @@ func TestAToolThatMakesSomethingElseIsNoticed(t *testing.T) {
 for last; do :; done
 case $1 in convert) exec qemu-img create -q `+fmt.Sprintf(create, `"$last"`)+`; esac
 `)
-		refused(t, name, f.Publish(t.Context(), g, quiet), "check image: ")
+		refused(t, name, f.Publish(t.Context(), g, Making{}, quiet), "check image: ")
 		holds(t, f)
 	}
 }
@@ -226,12 +226,12 @@ func TestPublishesAtOnceLeaveOneImageAndItsManifest(t *testing.T) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			if err := errors.Join(f.Publish(t.Context(), g, quiet), other.Publish(t.Context(), g, quiet)); err != nil {
+			if err := errors.Join(f.Publish(t.Context(), g, Making{}, quiet), other.Publish(t.Context(), g, Making{}, quiet)); err != nil {
 				t.Error(err)
 			}
 		})
 		all.Go(func() {
-			if err := other.Publish(t.Context(), g, quiet); err != nil {
+			if err := other.Publish(t.Context(), g, Making{}, quiet); err != nil {
 				t.Error(err)
 			}
 		})
@@ -253,7 +253,7 @@ func TestTheTwoNamesAreGivenUnderALock(t *testing.T) {
 		must(t, dir.Close())
 		return errors.Is(err, unix.EWOULDBLOCK)
 	}
-	must(t, f.Publish(t.Context(), g, func(step string) {
+	must(t, f.Publish(t.Context(), g, Making{}, func(step string) {
 		if commits := slices.Index(steps, step) >= slices.Index(steps, "write manifest"); locked(step) != commits {
 			t.Errorf("%s: locked is %v", step, !commits)
 		}
@@ -265,5 +265,52 @@ func TestTheTwoNamesAreGivenUnderALock(t *testing.T) {
 	}))
 	if locked("afterwards") {
 		t.Error("it is locked afterwards")
+	}
+}
+
+func TestAnImageIsBuiltAndPrepared(t *testing.T) {
+	f, g := folder(t), generation(t, hash12)
+	g.Source.Path, g.Source.Content = "", ""
+	making := Making{
+		Build: func(_ context.Context, disk *os.File, step func(string)) error {
+			step("fill")
+			_, err := disk.WriteAt([]byte("built"), 1<<20-512)
+			return errors.Join(err, disk.Truncate(1<<20))
+		},
+		Prepare: func(_ context.Context, image *os.File, step func(string)) error {
+			step("change")
+			run(t, "qemu-io", "-f", "qcow2", "-c", "write -P 7 0 512", image.Name())
+			return nil
+		},
+	}
+	var steps []string
+	must(t, f.Publish(t.Context(), g, making, func(step string) { steps = append(steps, step) }))
+	if got := sound(t, f, g); got.Disk != 1<<20 {
+		t.Errorf("%+v", got)
+	}
+	raw := filepath.Join(t.TempDir(), "raw")
+	run(t, "qemu-img", "convert", "-f", "qcow2", "-O", "raw", f.path(g.File()), raw)
+	content, err := os.ReadFile(raw)
+	must(t, err)
+	if content[0] != 7 || string(content[1<<20-512:1<<20-507]) != "built" {
+		t.Errorf("%q … %q", content[:8], content[1<<20-512:1<<20-500])
+	}
+	if first, change := slices.Index(steps, "fill"), slices.Index(steps, "change"); first < 0 || change < first || slices.Index(steps, "hash image") < change {
+		t.Errorf("steps: %q", steps)
+	}
+}
+
+func TestABuildThatFailsLeavesNothing(t *testing.T) {
+	no := errors.New("no")
+	fails := func(context.Context, *os.File, func(string)) error { return no }
+	for name, making := range map[string]Making{"build": {Build: fails}, "prepare": {Prepare: fails}} {
+		f, g := folder(t), generation(t, hash12)
+		before := world(t, f)
+		if err := f.Publish(t.Context(), g, making, quiet); !errors.Is(err, no) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if after := world(t, f); after != before {
+			t.Errorf("%s left:\n%s", name, after)
+		}
 	}
 }

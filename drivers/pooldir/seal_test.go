@@ -68,7 +68,7 @@ func TestTheModeMustDoWithoutTheCapability(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		if err := f.Publish(t.Context(), g, quiet); err != nil {
+		if err := f.Publish(t.Context(), g, Making{}, quiet); err != nil {
 			t.Error(err)
 		}
 		if c, err := f.Inspect(t.Context(), nil); err != nil || len(c.Images) != 1 || !c.Images[0].Sealed {
@@ -92,7 +92,7 @@ func TestWhoIsNotRootPublishesToo(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		if err := errors.Join(f.Publish(t.Context(), g, quiet), f.Mend(t.Context(), g, quiet)); err != nil {
+		if err := errors.Join(f.Publish(t.Context(), g, Making{}, quiet), f.Mend(t.Context(), g, quiet)); err != nil {
 			t.Error(err)
 		}
 		if c, err := f.Inspect(t.Context(), nil); err != nil || len(c.Images) != 1 || !c.Images[0].Sealed {
@@ -180,7 +180,7 @@ func TestAChangedImageIsDamage(t *testing.T) {
 		if _, err := f.Check(t.Context(), g); err == nil {
 			t.Errorf("%s: it counts as sound", name)
 		}
-		if f.Mend(t.Context(), g, quiet) == nil || f.Publish(t.Context(), g, quiet) == nil {
+		if f.Mend(t.Context(), g, quiet) == nil || f.Publish(t.Context(), g, Making{}, quiet) == nil {
 			t.Errorf("%s: it was mended or made anew", name)
 		}
 		if after := world(t, f); after != before {

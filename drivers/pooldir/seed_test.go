@@ -100,7 +100,7 @@ func TestNamesLeadNowhereElse(t *testing.T) {
 		g.Image = image
 		_, err := f.Check(t.Context(), g)
 		for _, err := range []error{
-			err, f.Publish(t.Context(), g, quiet), f.Mend(t.Context(), g, quiet), f.Remove(t.Context(), g, quiet),
+			err, f.Publish(t.Context(), g, Making{}, quiet), f.Mend(t.Context(), g, quiet), f.Remove(t.Context(), g, quiet),
 		} {
 			refused(t, image, err, "is no golden image's name")
 		}

@@ -36,7 +36,7 @@ func openSource(g plan.Generation) (*source, error) {
 	}
 	s := &source{File: file}
 	if err := s.judge(g.Disk); err != nil {
-		return nil, errors.Join(fmt.Errorf("source image %s is refused: %w", g.Source, err), file.Close())
+		return nil, errors.Join(fmt.Errorf("source image %s is refused: %w", g.Made(), err), file.Close())
 	}
 	return s, nil
 }

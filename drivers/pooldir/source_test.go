@@ -33,7 +33,7 @@ func TestASourceThatIsNotAsDeclaredIsRefused(t *testing.T) {
 	} {
 		f, g := folder(t), generation(t, hash12)
 		c.change(&g)
-		refused(t, name, f.Publish(t.Context(), g, quiet), c.want)
+		refused(t, name, f.Publish(t.Context(), g, Making{}, quiet), c.want)
 		holds(t, f)
 	}
 }
@@ -44,7 +44,7 @@ func TestAHostileSourceIsNeverOpenedByATool(t *testing.T) {
 	pipe, path := filepath.Join(dir, "pipe"), filepath.Join(dir, "source")
 	must(t, unix.Mkfifo(pipe, 0o600))
 	run(t, "qemu-img", "create", "-q", "-u", "-f", "qcow2", "-F", "raw", "-b", pipe, path, "1M")
-	refused(t, "backing file", folder(t).Publish(t.Context(), from(t, path, hash12), quiet), "it has a backing file")
+	refused(t, "backing file", folder(t).Publish(t.Context(), from(t, path, hash12), Making{}, quiet), "it has a backing file")
 }
 
 // What came from the web was compared with its checksum then.
@@ -59,7 +59,7 @@ func TestADownloadIsTakenAsItLies(t *testing.T) {
 	}
 	must(t, os.Truncate(g.Source.Path, 100))
 	g.Hash = "bbbbbbbbbbbb"
-	refused(t, "cut off", f.Publish(t.Context(), g, quiet), "source image https://example.org/x.img.xz is refused")
+	refused(t, "cut off", f.Publish(t.Context(), g, Making{}, quiet), "source image https://example.org/x.img.xz is refused")
 }
 
 func TestASourceMayBeASymbolicLink(t *testing.T) {
@@ -88,7 +88,7 @@ func TestASourceThatIsWrittenMeanwhileIsRefused(t *testing.T) {
 		f, g := folder(t), generation(t, hash12)
 		before, err := os.Stat(g.Source.Path)
 		must(t, err)
-		err = f.Publish(t.Context(), g, func(step string) {
+		err = f.Publish(t.Context(), g, Making{}, func(step string) {
 			if step == "convert" {
 				change(g.Source.Path, before)
 			}
@@ -106,7 +106,7 @@ func TestANameThatLeadsElsewhereMeanwhileIsNotFollowed(t *testing.T) {
 	must(t, os.Symlink(g.Source.Path, link))
 	judged := g.Source.Path
 	g.Source.Path = link
-	must(t, f.Publish(t.Context(), g, func(step string) {
+	must(t, f.Publish(t.Context(), g, Making{}, func(step string) {
 		if step == "check source" {
 			must(t, os.Remove(link))
 			must(t, os.Symlink(other, link))

@@ -15,14 +15,20 @@ const killed = -1
 // through. After each kill one apply must converge.
 func (w *world) everyStep(prepare func(), args ...string) {
 	w.Helper()
-	for n := 1; ; n++ {
+	w.steps(1, prepare, args...)
+}
+
+// steps is everyStep with some of the steps only.
+func (w *world) steps(stride int, prepare func(), args ...string) {
+	w.Helper()
+	for n := 1; ; n += stride {
 		prepare()
 		r := w.runWith([]string{fmt.Sprintf("PCLOUD_APPLY_KILL_BEFORE_STEP=%d", n)}, killer, append(args, "--parallel", "1")...)
 		if r.code != killed {
 			if r.code != 0 || n < 4 {
 				w.Fatalf("the run after %d kills: exit code %d\n%s%s", n-1, r.code, r.out, r.err)
 			}
-			w.Logf("killed before each of %d steps", n-1)
+			w.Logf("killed before each of %d steps", (n-1)/stride)
 			return
 		}
 		if again := w.run(program, "apply"); again.code != 0 {

@@ -82,6 +82,7 @@ func buildPrograms(dir string) error {
 type world struct {
 	*testing.T
 	dir    string
+	cache  string // of the program, in a place that QEMU's user can reach
 	before lab.Snapshot
 	enter  func(name string, args ...string) *exec.Cmd // where the program runs
 }
@@ -98,12 +99,22 @@ func (w *world) outside() *world {
 func begin(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, dir: t.TempDir(), before: snapshot(t), enter: host.Enter}
+	w.makeCache()
 	w.copySource()
 	t.Cleanup(func() {
 		w.run(program, "destroy")
 		w.nothingLeft()
 	})
 	return w
+}
+
+func (w *world) makeCache() {
+	w.Helper()
+	dir, err := os.MkdirTemp(filepath.Dir(host.Pool()), "cache-")
+	w.must(err)
+	w.must(os.Chmod(dir, 0o711))
+	w.Cleanup(func() { w.must(os.RemoveAll(dir)) })
+	w.cache = dir
 }
 
 func snapshot(t *testing.T) lab.Snapshot {
@@ -188,7 +199,7 @@ func (w *world) runWith(env []string, build string, args ...string) result {
 
 func (w *world) command(env []string, build string, args ...string) *exec.Cmd {
 	cmd := w.enter(build, append(args, "-f", w.path("cloud.yaml"))...)
-	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + w.dir, "XDG_CACHE_HOME=" + w.path("cache")}, env...)
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + w.dir, "XDG_CACHE_HOME=" + w.cache}, env...)
 	return cmd
 }
 
