@@ -19,29 +19,49 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
+// newSum prepares for the kind of checksum that is declared.
+func (d *fetch) newSum() error {
+	kind, want, _ := strings.Cut(d.content, ":")
+	digest := map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.New}[kind]
+	switch {
+	case want == "":
+		return nil
+	case digest == nil:
+		return fmt.Errorf("unknown checksum %q", d.content)
+	}
+	d.sum = &sum{Hash: digest()}
+	return nil
+}
+
 // check compares the complete part with the declared checksum.
 func (d *fetch) check() error {
-	kind, want, _ := strings.Cut(d.content, ":")
-	if want == "" {
+	if d.sum == nil {
 		return nil
 	}
-	digest := map[string]func() hash.Hash{"sha256": sha256.New, "sha512": sha512.New}[kind]
-	if digest == nil {
-		return final("unknown checksum %q", d.content)
-	}
-	file, err := os.Open(d.path + partSuffix)
-	if err != nil {
+	if err := d.readAgain(); err != nil {
 		return final("%w", err)
 	}
-	defer func() { _ = file.Close() }() // only read from
-	sum := digest()
-	if _, err := io.Copy(sum, file); err != nil {
-		return final("%w", err)
-	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != want {
+	kind, want, _ := strings.Cut(d.content, ":")
+	if got := hex.EncodeToString(d.sum.Sum(nil)); got != want {
 		return final("it has the %s %s, not the declared %s", kind, got, want)
 	}
 	return nil
+}
+
+// readAgain hashes the part from its beginning, if not all of it was hashed as
+// it came: an earlier run has begun it.
+func (d *fetch) readAgain() error {
+	if d.have() == d.sum.size {
+		return nil
+	}
+	file, err := os.Open(d.path + partSuffix)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // only read from
+	d.sum.Reset()
+	d.sum.size, err = io.Copy(d.sum.Hash, file)
+	return err
 }
 
 // decompressors by the ending of the name in the URL.

@@ -44,6 +44,9 @@ func (c Cache) Fetch(ctx context.Context, url, content string, tell func(string)
 		return "", fmt.Errorf("make the cache folder: %w", err)
 	}
 	d := &fetch{Cache: c, url: url, content: content, tell: tell, path: filepath.Join(c.Folder, key(url, content))}
+	if err := d.newSum(); err != nil {
+		return "", fmt.Errorf("download %s: %w", url, err)
+	}
 	if err := d.get(ctx); err != nil {
 		return "", fmt.Errorf("download %s: %w", url, err)
 	}
@@ -84,6 +87,7 @@ type fetch struct {
 	url, content string
 	tell         func(string)
 	path         string // of the complete download
+	sum          *sum   // nil: there is no checksum to compare with
 }
 
 // get downloads unless the complete file is there, with a checksum to prove it.
@@ -239,7 +243,9 @@ func (d *fetch) receive(ctx context.Context, cancel context.CancelCauseFunc, fil
 	watch.timer = time.AfterFunc(d.Idle, func() { cancel(fmt.Errorf("the server sent nothing for %s", d.Idle)) })
 	watch.idle = d.Idle
 	defer watch.timer.Stop()
-	_, err = io.Copy(file, watch)
+	into, summed := d.sum.beside(file, have)
+	_, err = io.Copy(into, watch)
+	summed()
 	switch cause := context.Cause(ctx); {
 	case err != nil && cause != nil:
 		return cause
