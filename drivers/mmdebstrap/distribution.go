@@ -53,6 +53,15 @@ func (d distribution) packages(more []string) []string {
 	return slices.Compact(all)
 }
 
+// Packages are all that an image of the suite is built with, sorted.
+func Packages(suite string) ([]string, error) {
+	r, err := releaseOf(suite, seriesFolder)
+	if err != nil {
+		return nil, err
+	}
+	return r.packages(nil), nil
+}
+
 // release is a series of a distribution.
 type release struct {
 	distribution

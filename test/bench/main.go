@@ -17,7 +17,7 @@ func main() {
 	docs := flag.String("docs", "docs", "folder for bench.md and bench.svg")
 	program := flag.String("program", "bin/pcloud-apply", "what is measured")
 	reference := flag.String("reference", "bin/bench-bare", "what it is measured against")
-	only := flag.String("case", "", "only this one, printed and not written: lag, consolidate, running, stopped, plans or strangers")
+	only := flag.String("case", "", "only this one, printed and not written: lag, consolidate, running, stopped, plans, strangers or builds")
 	flag.Parse()
 	if err := run(*docs, *program, *reference, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -36,7 +36,7 @@ func run(docs, program, reference, only string) (err error) {
 		measure func() error
 	}{
 		{"lag", b.lag}, {"consolidate", b.consolidations}, {"running", b.running}, {"stopped", b.stopped},
-		{"plans", b.plans}, {"strangers", b.strangers},
+		{"plans", b.plans}, {"strangers", b.strangers}, {"builds", b.builds},
 	} {
 		if only == "" || only == c.name {
 			if err := c.measure(); err != nil {
