@@ -13,7 +13,7 @@ type Wants struct {
 func Needs(actual, desired State, host string) Wants {
 	v := newView(actual, desired)
 	var wants Wants
-	for _, s := range desired.Spawns {
+	for _, s := range v.desired.Spawns {
 		if s.Host == host {
 			v.addWants(s, &wants)
 		}

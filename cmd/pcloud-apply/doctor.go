@@ -74,7 +74,7 @@ func (s *session) facts(ctx context.Context, name string, actual plan.State) (do
 	}
 	facts.Root = os.Geteuid() == 0
 	facts.MemoryWanted, facts.DiskWanted = needs.Memory, needs.Disk
-	facts.Tools = []doctor.Tool{qemuImgFact(ctx)}
+	facts.Tools = append([]doctor.Tool{qemuImgFact(ctx)}, s.builderFacts(name)...)
 	return facts, h.folder.Health(&facts.Pool)
 }
 

@@ -8,13 +8,17 @@ import (
 
 func TestDoctorFindsWhatIsWrongAndSaysHowToMendIt(t *testing.T) {
 	w := begin(t)
-	w.inventory(tinyImage + "spawns: {web: {count: 2, networks: [{network: default}, {network: lab2}]}}\n")
+	w.inventory("images: {tiny: {source: {file: tiny.qcow2}}, a: {bootstrap: {suite: bookworm}, prepare: {run: [x]}}, b: {install: {distro: debian12}}}\n" +
+		"spawns: {web: {count: 2, networks: [{network: default}, {network: lab2}]}}\n")
 	healthy := w.run(program, "doctor")
 	for _, row := range []string{
 		`(?m)^  ok +connection +qemu\+unix:.*: libvirt \d+\.\d+\.\d+, QEMU \d`,
 		`(?m)^  ok +accelerator +guests are emulated, as declared$`,
 		`(?m)^  ok +network default +active, with DHCP$`,
 		`(?m)^  ok +qemu-img +\d`,
+		`(?m)^  ok +mmdebstrap +/usr/bin/mmdebstrap$`,
+		`(?m)^  ok +virt-install +/usr/bin/virt-install$`,
+		`(?m)^  ok +virt-sysprep +/usr/bin/virt-sysprep$`,
 		`(?m)^  ok +memory +.* free, 192MiB still wanted`,
 	} {
 		if !regexp.MustCompile(row).MatchString(healthy.out) {
