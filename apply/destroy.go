@@ -9,14 +9,14 @@ import (
 	"pcloud-apply/plan"
 )
 
-// destroy is the mirror of spawn: the mark deleting comes first and the
-// definition goes last, so that a killed run can always be finished.
-func (h *Host) destroy(ctx context.Context, a plan.Action, tell func(string)) error {
+// destroy goes ahead only when comes says that what takes the spawn's place can
+// be made. It is the mirror of spawn: the mark deleting comes first
+// and the definition goes last, so that a killed run can always be finished.
+func (h *Host) destroy(ctx context.Context, a plan.Action, comes func(context.Context) error, tell func(string)) error {
 	going := &going{Host: h, spawn: *a.Spawn, keep: slices.Clone(a.Keep)}
-	steps := []step{
-		{"check", going.check},
-		{"mark deleting", going.mark},
-		{"power off", going.kill},
+	steps := []step{{"check", going.check}, {"mark deleting", going.mark}, {"power off", going.kill}}
+	if a.Next != nil {
+		steps = slices.Insert(steps, 0, step{"check what takes its place", comes})
 	}
 	for _, name := range a.Spawn.Volumes() {
 		steps = append(steps, step{"delete " + name, going.deleteVolume(name)})

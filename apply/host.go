@@ -134,9 +134,23 @@ func (h Hosts) Execute(ctx context.Context, a plan.Action, step func(string)) er
 	case a.Verb == plan.Update:
 		return host.update(ctx, a, step)
 	case a.Verb == plan.Destroy:
-		return host.destroy(ctx, a, step)
+		return host.destroy(ctx, a, h.comes(a.Next), step)
 	}
 	return unknownVerb(a)
+}
+
+// comes checks that the spawn that takes the place of another can be made.
+func (h Hosts) comes(next *plan.Spawn) func(context.Context) error {
+	return func(ctx context.Context) error {
+		switch {
+		case next == nil:
+			return nil
+		case h[next.Host] == nil:
+			return fmt.Errorf("host %q is not known to this run", next.Host)
+		}
+		_, err := h[next.Host].imageOf(ctx, *next)
+		return err
+	}
 }
 
 func unknownVerb(a plan.Action) error {

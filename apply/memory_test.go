@@ -211,14 +211,15 @@ func (m *memory) Create(_ context.Context, name string, size int64, backing stri
 	})
 }
 
-// owner is our spawn in one of the phases that has the volume.
-func (m *memory) owner(volume string, phases ...plan.Phase) plan.Spawn {
+// owner is our spawn in one of the phases that has the volume. The last one made
+// is: before it there may be a renamed domain without files, which nothing points to.
+func (m *memory) owner(volume string, phases ...plan.Phase) (owner plan.Spawn) {
 	for _, uuid := range sortedKeys(m.spawns) {
 		if s := m.spawns[uuid]; slices.Contains(s.Volumes(), volume) && slices.Contains(phases, s.Phase) {
-			return s
+			owner = s
 		}
 	}
-	return plan.Spawn{}
+	return owner
 }
 
 func (m *memory) Delete(_ context.Context, name string) error {

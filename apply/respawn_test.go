@@ -57,3 +57,23 @@ func TestNothingIsMadeOrStartedOnAReplacedImage(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingGoesForWhatCannotCome: the new image is looked at first.
+func TestNothingGoesForWhatCannotCome(t *testing.T) {
+	old := plan.Spawn{Name: "web", Image: "tiny", UUID: "u"}
+	for name, c := range map[string]struct {
+		next   plan.Spawn
+		failAt string
+	}{
+		"too large": {next: plan.Spawn{Host: "far", Name: "web", Image: "tiny", Disk: 4096}},
+		"damaged":   {next: plan.Spawn{Host: "far", Name: "web", Image: "tiny"}, failAt: "check "},
+		"no host":   {next: plan.Spawn{Host: "nowhere", Name: "web", Image: "tiny"}},
+	} {
+		near, far := &fake{}, &fake{failAt: c.failAt}
+		a := plan.Action{Verb: plan.Destroy, Host: "near", Spawn: &old, Next: &c.next}
+		err := Hosts{"near": near.host(), "far": far.host()}.Execute(t.Context(), a, func(string) {})
+		if err == nil || !strings.Contains(err.Error(), "check what takes its place: ") || !strings.Contains(err.Error(), "Nothing was changed") || len(near.calls) > 0 {
+			t.Errorf("%s: %v, %v", name, err, near.calls)
+		}
+	}
+}

@@ -49,19 +49,28 @@ func (m *making) checkImage(ctx context.Context) error {
 	if m.spawn.Standalone {
 		return nil
 	}
-	golden, err := m.Images.Check(ctx, generationOf(m.spawn))
-	if err != nil {
-		return err
+	asked := m.spawn
+	if slices.Contains(m.keep, m.spawn.Volume()) {
+		asked.Disk = 0 // it is as it is
 	}
-	if kept := slices.Contains(m.keep, m.spawn.Volume()); !kept && m.spawn.Disk > 0 && m.spawn.Disk < golden.Size {
-		return fmt.Errorf("disk of %d bytes is smaller than its golden image of %d bytes; declare at least that (%s)",
-			m.spawn.Disk, golden.Size, m.spawn.At)
+	golden, err := m.imageOf(ctx, asked)
+	if err == nil {
+		m.golden, m.spawn.Fingerprint = golden, golden.SHA256
 	}
-	if err := sameImage(m.spawn, golden); err != nil {
-		return err
+	return err
+}
+
+// imageOf is the sound golden image that a spawn can be made from.
+func (h *Host) imageOf(ctx context.Context, s plan.Spawn) (Golden, error) {
+	golden, err := h.Images.Check(ctx, generationOf(s))
+	switch {
+	case err != nil:
+		return golden, err
+	case s.Disk > 0 && s.Disk < golden.Size:
+		return golden, fmt.Errorf("disk of %d bytes is smaller than its golden image of %d bytes; declare at least that (%s)",
+			s.Disk, golden.Size, s.At)
 	}
-	m.golden, m.spawn.Fingerprint = golden, golden.SHA256
-	return nil
+	return golden, sameImage(s, golden)
 }
 
 func generationOf(s plan.Spawn) plan.Generation {

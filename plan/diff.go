@@ -7,7 +7,7 @@ import (
 
 // Policy is what one run may do.
 type Policy struct {
-	MaxDestroy int             // ready spawns that one run may destroy
+	MaxDestroy int             // ready spawns that one run may destroy, and any that it may respawn
 	AllowEmpty bool            // an inventory without spawns may destroy all it has
 	TakeOver   bool            // spawns and images of another origin count as this one's
 	Explicit   bool            // the user named what to destroy: only protection binds
@@ -130,7 +130,7 @@ func (d *differ) guard() {
 func (d *differ) readyDestroys() int {
 	count := 0
 	for _, a := range d.plan.Actions {
-		if a.Verb == Destroy && a.Spawn != nil && a.Spawn.Phase == Ready {
+		if a.Verb == Destroy && a.Spawn != nil && (a.Spawn.Phase == Ready || a.Next != nil) {
 			count++
 		}
 	}

@@ -1,6 +1,9 @@
 package plan
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // goneSpawns destroys what is no longer in the inventory, and finishes what a
 // killed run began to destroy.
@@ -26,12 +29,33 @@ func (d *differ) goneSpawn(have Spawn) {
 	case !d.sameOrigin(have.Origin):
 		d.refuseSpawn(have, "it is not in this inventory, but was made from another one of the same name, %s, "+
 			"and is not destroyed. If it should go, use --take-over", have.Origin)
-	case d.blocked[d.movedTo(have)]:
-		d.refuseSpawn(have, "it is declared on host %s now, where nothing is planned: it stays until it can be made there",
-			d.movedTo(have))
+	case d.movedTo(have) != "" && !d.arrives(have):
+		d.refuseSpawn(have, "it is declared on host %s now: it stays until it can be made there", d.movedTo(have))
 	case d.destroySpawn(have, d.goneReason(have)):
-		d.plan.Actions[len(d.plan.Actions)-1].Next = d.wantedElsewhere(have)
+		d.plan.Actions[len(d.plan.Actions)-1].Next = d.madeElsewhere(have)
 	}
+}
+
+// arrives tells whether a spawn that moved is on its new host, or will be.
+func (d *differ) arrives(have Spawn) bool {
+	there, ok := d.have[objectKey{d.movedTo(have), have.Name}]
+	return ok && there.Phase == Ready || slices.ContainsFunc(d.plan.Actions, func(a Action) bool { return makes(a, have) })
+}
+
+// makes tells whether an action makes the spawn on another host.
+func makes(a Action, have Spawn) bool {
+	return a.Verb == Create && a.Spawn.Name == have.Name && a.Host != have.Host
+}
+
+// madeElsewhere is the spawn that takes the place of one that moved, if it is
+// made from a golden image.
+func (d *differ) madeElsewhere(have Spawn) *Spawn {
+	for _, a := range d.plan.Actions {
+		if makes(a, have) && !slices.Contains(a.Keep, a.Spawn.Volume()) {
+			return a.Spawn
+		}
+	}
+	return nil
 }
 
 // unfinished is why a spawn in phase deleting is destroyed.
@@ -49,19 +73,12 @@ func (d *differ) goneReason(have Spawn) string {
 
 // movedTo is the other host on which a spawn of that name is declared.
 func (d *differ) movedTo(have Spawn) string {
-	if want := d.wantedElsewhere(have); want != nil {
-		return want.Host
-	}
-	return ""
-}
-
-func (d *differ) wantedElsewhere(have Spawn) *Spawn {
 	for _, want := range d.desired.Spawns {
 		if want.Name == have.Name && want.Host != have.Host {
-			return &want
+			return want.Host
 		}
 	}
-	return nil
+	return ""
 }
 
 // destroySpawn plans the destruction, unless something hangs on its disks that

@@ -17,6 +17,7 @@ func (d *differ) halfMadeSpawn(want, have Spawn) {
 		d.standOn(&made, root)
 		d.onRoot(made, want, have)
 	case d.usable[generationKey(have)] && !respawns(want, have) && !consolidates(want, have):
+		made.Fingerprint = "" // nothing stands on it yet
 		d.completeSpawn(made, want, have)
 	case have.Image == want.Image:
 		made.Generation, made.Fingerprint = want.Generation, ""

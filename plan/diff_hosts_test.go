@@ -29,7 +29,18 @@ func TestSeveralHosts(t *testing.T) {
 			[]string{"- spawn web", "+ spawn web", "!!  : it would destroy more ready spawns (1)"}},
 		"a spawn moves to a host that cannot be read": {
 			edited(host(sound, ready()), secondUnreadable), wish(desire(at("two"))), usual,
-			[]string{unreadable, "! spawn web: it is declared on host two now, where nothing is planned"}},
+			[]string{unreadable, "! spawn web: it is declared on host two now: it stays"}},
+		"a spawn moves to a host whose image is damaged": {
+			edited(host(sound, ready()), second, func(s *State) { s.Images[1].Damage = "changed" }), edited(wish(desire(at("two"))), imageOnTwo), usual,
+			[]string{"! image tiny: golden image", "! spawn web: its golden image", "! spawn web: it is declared on host two now: it stays"}},
+		"a spawn moves to a host where its name is taken": {
+			edited(host(sound, ready()), second, func(s *State) { s.Foreign[DomainKey{"two", "tiny.web"}] = "" }), edited(wish(desire(at("two"))), imageOnTwo), usual,
+			[]string{"! spawn web: a domain tiny.web exists", "! spawn web: it is declared on host two now: it stays"}},
+		"a spawn moved, and is there already": {
+			edited(host(sound, ready(), ready(at("two"), func(s *Spawn) { s.UUID, s.Root = "u-2", "/pool2/tiny.web.qcow2" })), second,
+				func(s *State) { s.Volumes[VolumeKey{"two", "tiny.web.qcow2"}] = Volume{Size: 1 << 30} }),
+			edited(wish(desire(at("two"))), imageOnTwo), usual,
+			[]string{"- spawn web: declared on host two now, and made anew there"}},
 		"an image of one is not the other's": {
 			edited(host(sound), second, func(s *State) { s.Images = s.Images[:1] }), edited(wish(desire(at("two"))), imageOnTwo), usual,
 			[]string{"+ image tiny: new, from", "+ spawn web: new"}},

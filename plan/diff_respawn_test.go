@@ -143,3 +143,37 @@ func TestAnImageThatWasNeverBuiltIsJustBuilt(t *testing.T) {
 		t.Errorf("%+v", got.Images)
 	}
 }
+
+// TestAnOldGenerationWaitsForTheNewOne: a build can fail.
+func TestAnOldGenerationWaitsForTheNewOne(t *testing.T) {
+	p := Diff(host([]Generation{golden(older)}), wish(), usual)
+	if got := p.Dependencies(); len(got) != 2 || p.Actions[1].Verb != Destroy || !slices.Contains(got[1], 0) {
+		t.Errorf("%v: %v", lines(p), got)
+	}
+}
+
+// TestASpawnWithoutADiskStandsOnNothing: its image can come back with other bytes.
+func TestASpawnWithoutADiskStandsOnNothing(t *testing.T) {
+	half := ready(phase(Creating), fingerprint)
+	for name, images := range map[string][]Generation{"gone": nil, "another": {golden(current, sum("bb"))}} {
+		p := Diff(host(images, half), wish(desire()), usual)
+		last := p.Actions[len(p.Actions)-1]
+		if len(p.Refused) > 0 || last.Verb != Create || last.Spawn.Fingerprint != "" {
+			t.Errorf("%s: %v", name, lines(p))
+		}
+	}
+}
+
+// TestARespawnOfAHalfMadeSpawnIsInTheBudget: its disk can be older than itself.
+func TestARespawnOfAHalfMadeSpawnIsInTheBudget(t *testing.T) {
+	half := edited(host(bothGenerations, ready(on(older))), func(s *State) { s.Spawns[0].Phase = Creating })
+	if p := Diff(half, wish(desire(respawning)), Policy{}); len(p.Whole()) != 1 {
+		t.Errorf("%v", lines(p))
+	}
+}
+
+func TestWhatAnImageIsMadeOfHasNoSecret(t *testing.T) {
+	if got := (Generation{Source: Source{URL: "https://x/a.img?token=secret"}}).Made(); got != "https://x/a.img" {
+		t.Error(got)
+	}
+}

@@ -12,6 +12,8 @@ func needs(a, b Action) bool {
 		return false
 	case uses(a, b.Image): // an image is built or mended before its spawns start from it
 		return b.Verb == Build || b.Verb == Update
+	case a.Image != nil && a.Verb == Destroy && b.Image != nil: // an old generation goes when the new one is there
+		return b.Verb == Build && a.Image.Image == b.Image.Image
 	case a.Image != nil && a.Verb == Destroy && b.Spawn != nil: // overlays go, or stand alone, before their image goes
 		return b.Verb == Destroy || b.Pull
 	}
@@ -62,8 +64,8 @@ func ordered(actions []Action) []Action {
 }
 
 // nextPlaceable is the first action whose needs are all placed. There always is
-// one: needs only leads from the removal of images to spawns, from spawns to
-// builds and destroys, from destroys to builds, and from those nowhere.
+// one: needs only leads from the removal of images to spawns and builds, from
+// spawns to builds and destroys, from destroys to builds, and from those nowhere.
 func nextPlaceable(actions []Action, placed []bool) int {
 	for i, a := range actions {
 		if !placed[i] && !waits(a, actions, placed) {

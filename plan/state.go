@@ -96,7 +96,8 @@ func (g Generation) Made() string {
 	case g.Install != nil:
 		return "an unattended installation (" + cmp.Or(g.Install.Distro, g.Install.Location, g.Install.Kernel) + ")"
 	}
-	return cmp.Or(g.Source.URL, g.Source.Path)
+	url, _, _ := strings.Cut(g.Source.URL, "?") // a query can hold a secret
+	return cmp.Or(url, g.Source.Path)
 }
 
 // Name is the golden image's name without an ending: <image>.golden-<hash>.

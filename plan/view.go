@@ -72,7 +72,8 @@ func (v *view) compareFingerprints() {
 
 func (v *view) disagrees(g Generation) (Spawn, bool) {
 	for _, s := range v.dependants(g) {
-		if s.Fingerprint != "" && s.Fingerprint != g.SHA256 && s.Generation == g.Hash {
+		_, made := v.root(s)
+		if made && s.Fingerprint != "" && s.Fingerprint != g.SHA256 && s.Generation == g.Hash {
 			return s, true
 		}
 	}

@@ -62,6 +62,9 @@ func (b *builder) guestMemory(g plan.Generation) int64 {
 
 // Publish implements apply.Images.
 func (i images) Publish(ctx context.Context, g plan.Generation, step func(string)) error {
+	if err := findTools(g); err != nil {
+		return err // now, and not after an hour of installing
+	}
 	if g.Source.URL != "" {
 		step("download")
 		path, err := i.downloads.Fetch(ctx, g.Source.URL, g.Source.Content, step)

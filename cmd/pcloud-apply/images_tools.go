@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"pcloud-apply/drivers/guestfs"
 	"pcloud-apply/drivers/mmdebstrap"
@@ -37,7 +38,17 @@ func (i images) bootstrap(ctx context.Context, g plan.Generation, disk *os.File,
 		return err
 	}
 	tool.Inherit = []*os.File{i.lock, disk, work.File}
+	ctx, cancel := limited(ctx)
+	defer cancel()
 	return tool.Build(ctx, config, tree, disk, within("bootstrap", step))
+}
+
+// toolTime is for a bootstrap, or for the commands of a preparation: a mirror
+// that stalls or a question that nobody answers must not hold the lock for ever.
+const toolTime = time.Hour
+
+func limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, toolTime, fmt.Errorf("no end within %s: %w", toolTime, context.DeadlineExceeded))
 }
 
 func failed(stage string, err error) error {
@@ -87,6 +98,8 @@ func (i images) prepare(ctx context.Context, p inventory.Prepare, image *os.File
 		return err
 	}
 	tool.Inherit = []*os.File{i.lock, image, work.File}
+	ctx, cancel := limited(ctx)
+	defer cancel()
 	return tool.Prepare(ctx, config, image.Name(), folder, within("prepare", step))
 }
 

@@ -18,8 +18,8 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// Cache is a folder of downloads. It is safe for concurrent use by runs that
-// fetch different images; the run's lock keeps others away.
+// Cache is a folder of downloads. It is safe for concurrent use, also by
+// several programs: an image is fetched by one at a time.
 type Cache struct {
 	Folder   string        // made when it is missing, 0700
 	MaxBytes int64         // of a download, and of what is decompressed from it
@@ -39,7 +39,7 @@ func NewCache(folder string) Cache {
 // so. What is in the cache already is not fetched again when a checksum proves
 // it; without one it is asked for anew, with what the server said of it. A
 // cancelled Fetch leaves what it has, and the next one goes on from there.
-func (c Cache) Fetch(ctx context.Context, url, content string, tell func(string)) (string, error) {
+func (c Cache) Fetch(ctx context.Context, url, content string, tell func(string)) (path string, err error) {
 	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
 		return "", fmt.Errorf("make the cache folder: %w", err)
 	}
@@ -47,10 +47,15 @@ func (c Cache) Fetch(ctx context.Context, url, content string, tell func(string)
 	if err := d.newSum(); err != nil {
 		return "", fmt.Errorf("download %s: %w", url, err)
 	}
+	release, err := d.exclusive(ctx)
+	if err != nil {
+		return "", fmt.Errorf("download %s: %w", url, err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	if err := d.get(ctx); err != nil {
 		return "", fmt.Errorf("download %s: %w", url, err)
 	}
-	path, err := d.decompress(ctx)
+	path, err = d.decompress(ctx)
 	if err != nil {
 		return "", fmt.Errorf("decompress %s: %w", url, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -73,5 +74,48 @@ func TestASpoiledPartIsNoticed(t *testing.T) {
 	}
 	if got := fetched(t, c, url, sumOf(image)); !bytes.Equal(got, image) {
 		t.Errorf("%d bytes", len(got))
+	}
+}
+
+// Each of those that fetch an image at once gets all of it, from one transfer.
+func TestAnImageIsFetchedByOneAtATime(t *testing.T) {
+	c := cache(t)
+	url, asked := serve(t, image, nil)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			path, err := c.Fetch(t.Context(), url+"/a.img", sumOf(image), quiet)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, image) {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+		})
+	}
+	all.Wait()
+	if names := left(t, c); asked.Load() != 1 || len(names) != 2 {
+		t.Errorf("asked %d times, left: %v", asked.Load(), names)
+	}
+}
+
+func TestWaitingForAnotherFetchEndsWithTheContext(t *testing.T) {
+	c := cache(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &fetch{path: c.Folder + "/x"}
+	if err := os.Mkdir(c.Folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	release, err := d.exclusive(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := d.exclusive(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if err := release(); err != nil {
+		t.Error(err)
 	}
 }

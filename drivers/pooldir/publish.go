@@ -210,11 +210,33 @@ func (p *publishing) writeManifest() error {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	g := p.generation
+	created, err := p.youngest(g.Image)
+	if err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
 	return p.Folder.writeManifest(g, manifest{
 		identity:   identity{manifestFormat, p.Inventory, g.Image, g.Hash},
 		Definition: again(g), Origin: p.Origin, SHA256: p.sha256, Size: info.Size(), ModTime: info.ModTime().UTC(), VirtualSize: p.virtual,
-		Created: time.Now().UTC(), Tool: p.Tool, Source: g.Made(), Content: g.Source.Content,
+		Created: created, Tool: p.Tool, Source: g.Made(), Content: g.Source.Content,
 	})
+}
+
+// youngest is the time now, or a moment after the youngest generation of the
+// image: of a definition the youngest counts, whatever the clock does.
+func (f *Folder) youngest(image string) (time.Time, error) {
+	now := time.Now().UTC()
+	entries, err := os.ReadDir(f.Path)
+	for _, entry := range entries {
+		parts := manifestName.FindStringSubmatch(entry.Name())
+		if parts == nil || parts[1] != image {
+			continue
+		}
+		m, err := f.readManifest(plan.Generation{Image: image, Hash: parts[2]})
+		if err == nil && !m.Created.Before(now) { // one that cannot be read is none of ours
+			now = m.Created.Add(time.Millisecond)
+		}
+	}
+	return now, err
 }
 
 // again is the definition of a generation that is not its first.

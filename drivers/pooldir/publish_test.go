@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -312,5 +313,23 @@ func TestABuildThatFailsLeavesNothing(t *testing.T) {
 		if after := world(t, f); after != before {
 			t.Errorf("%s left:\n%s", name, after)
 		}
+	}
+}
+
+// TestALaterGenerationIsYounger also when the clock went back in between.
+func TestALaterGenerationIsYounger(t *testing.T) {
+	f, first := folder(t), generation(t, hash12)
+	publish(t, f, first)
+	m, err := f.readManifest(first)
+	must(t, err)
+	m.Created = m.Created.Add(time.Hour)
+	must(t, f.writeManifest(first, m))
+	second := generation(t, strings.Repeat("b", 12))
+	second.Definition = hash12
+	publish(t, f, second)
+	later, err := f.readManifest(second)
+	must(t, err)
+	if !later.Created.After(m.Created) || later.Definition != hash12 {
+		t.Errorf("%v is not after %v, or %q", later.Created, m.Created, later.Definition)
 	}
 }

@@ -27,26 +27,43 @@ type Dir struct{ File *os.File }
 
 // New makes an empty folder, locked. It has to be closed.
 func (f Folder) New() (*Dir, error) {
-	if err := os.MkdirAll(f.Path, 0o711); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(f.Path), 0o700), os.MkdirAll(f.Path, 0o711)); err != nil {
 		return nil, fmt.Errorf("make a working folder: %w", err)
 	}
-	path, err := os.MkdirTemp(f.Path, f.prefix())
-	if err != nil {
-		return nil, fmt.Errorf("make a working folder: %w", err)
+	for {
+		path, err := os.MkdirTemp(f.Path, f.prefix())
+		if err != nil {
+			return nil, fmt.Errorf("make a working folder: %w", err)
+		}
+		dir, err := open(path, unix.LOCK_EX)
+		if err == nil && dir.named() {
+			return dir, nil
+		}
+		if err == nil { // a sweep took it for a dead one before it was locked
+			err = dir.File.Close()
+		}
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, errors.Join(fmt.Errorf("lock a working folder: %w", err), os.RemoveAll(path))
+		}
 	}
-	dir, err := open(path)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock a working folder: %w", err), os.RemoveAll(path))
-	}
-	return dir, nil
 }
 
-func open(path string) (*Dir, error) {
+// named tells whether the folder still has its name.
+func (d *Dir) named() bool {
+	opened, err := d.File.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(d.File.Name())
+	return err == nil && os.SameFile(opened, there)
+}
+
+func open(path string, how int) (*Dir, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := unix.Flock(int(file.Fd()), how); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return &Dir{file}, nil
@@ -59,8 +76,8 @@ func (d *Dir) Sub(name string) (string, error) {
 }
 
 // Open makes an empty folder that QEMU's user can reach, if it can reach the
-// folder that [Folder.Path] lies in, and gives its path. Its files can be opened
-// by all who know their names.
+// folder that [Folder.Path] lies in, and gives its path. From then on everything
+// beside it must protect itself: others can open what they know the names of.
 func (d *Dir) Open(name string) (string, error) {
 	path := filepath.Join(d.File.Name(), name)
 	if err := os.Mkdir(path, 0o711); err != nil {
@@ -90,7 +107,7 @@ func (f Folder) Sweep() error {
 		if !strings.HasPrefix(entry.Name(), f.prefix()) {
 			continue
 		}
-		dir, openErr := open(filepath.Join(f.Path, entry.Name()))
+		dir, openErr := open(filepath.Join(f.Path, entry.Name()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case errors.Is(openErr, unix.EWOULDBLOCK), errors.Is(openErr, os.ErrNotExist): // at work, or just gone
 		case openErr != nil:

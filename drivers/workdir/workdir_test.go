@@ -58,3 +58,34 @@ func TestAnOpenFolderCanBeReachedByOthers(t *testing.T) {
 	}
 	must(t, dir.Close())
 }
+
+func TestANewFolderIsNeverSwept(t *testing.T) {
+	f := Folder{filepath.Join(t.TempDir(), "work"), "lab"}
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		for range 1000 {
+			dir, err := f.New()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := dir.Sub("x"); err != nil {
+				t.Error(err)
+			}
+			if err := dir.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for {
+		select {
+		case <-done:
+			return
+		default:
+			if err := f.Sweep(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 
 	"pcloud-apply/doctor"
@@ -28,6 +29,18 @@ var builderTools = []struct {
 		tool, err := guestfs.Find()
 		return tool.Path, err
 	}},
+}
+
+// findTools fails when something is missing that the image is made with.
+func findTools(g plan.Generation) error {
+	var errs []error
+	for _, t := range builderTools {
+		if t.needed(g) {
+			_, err := t.find()
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // builderFacts are of the tools that the host's images are made with.
