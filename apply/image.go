@@ -32,7 +32,7 @@ func (h *Host) image(ctx context.Context, a plan.Action, tell func(string)) erro
 
 func publishLeft(step string) string {
 	if step == "publish" {
-		return "What has its final name is complete; the next apply goes on from there"
+		return "Nothing of it is left, unless it has its final name already; mend the cause and apply again"
 	}
 	return "The image is published and of use"
 }

@@ -55,7 +55,7 @@ func TestEveryFailureTellsTheStepAndWhatIsLeft(t *testing.T) {
 		"a volume stays":            {verbs["destroy"].action, "delete tiny.web.data", "delete tiny.web.data.qcow2", "marked as deleting"},
 		"the seed stays":            {verbs["destroy"].action, "remove seed", "delete seed", "marked as deleting"},
 		"the definition stays":      {verbs["destroy"].action, "undefine", "undefine", "The next apply finishes it"},
-		"nothing published":         {verbs["build"].action, "publish", "publish", "What has its final name is complete"},
+		"nothing published":         {verbs["build"].action, "publish", "publish", "Nothing of it is left, unless it has its final name"},
 		"the pool is not refreshed": {verbs["build"].action, "refresh", "refresh pool", "The image is published"},
 		"not mended":                {verbs["mend"].action, "mend", "mend", "The image itself is as it was"},
 		"not removed":               {verbs["remove image"].action, "remove", "remove", "The next apply goes on"},
