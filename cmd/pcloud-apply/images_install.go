@@ -14,29 +14,26 @@ import (
 )
 
 // install has the distribution's own installer fill the disk, in a build VM.
-func (i images) install(ctx context.Context, g plan.Generation, disk *os.File, step func(string)) (err error) {
+func (i images) install(ctx context.Context, g plan.Generation, disk *os.File, step func(string)) error {
 	tool, err := virtinstall.Find()
-	if err != nil {
-		return err
-	}
-	work, err := i.work.New()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, work.Close()) }()
-	config := i.installConfig(ctx, g)
-	if config.Location, err = i.installer(ctx, work, config.Location, step); err != nil {
-		return err
-	}
-	folder, err := work.Open("install")
 	if err != nil {
 		return err
 	}
 	if err := disk.Truncate(g.Disk); err != nil {
 		return fmt.Errorf("make the disk: %w", err)
 	}
-	tool.Inherit = []*os.File{i.lock, disk, work.File}
-	return tool.Install(ctx, config, folder, disk, within("install", step))
+	config := i.installConfig(ctx, g)
+	return i.inWork(func(work *workdir.Dir) error {
+		if config.Location, err = i.installer(ctx, work, config.Location, step); err != nil {
+			return err
+		}
+		folder, err := work.Open("install")
+		if err != nil {
+			return err
+		}
+		tool.Inherit = []*os.File{i.lock, disk, work.File}
+		return tool.Install(ctx, config, folder, disk, within("install", step))
+	})
 }
 
 func (i images) installConfig(ctx context.Context, g plan.Generation) virtinstall.Config {

@@ -16,31 +16,38 @@ import (
 	"pcloud-apply/plan"
 )
 
-func (i images) bootstrap(ctx context.Context, g plan.Generation, disk *os.File, step func(string)) (err error) {
-	tool, err := mmdebstrap.Find()
-	if err != nil {
-		return err
-	}
+// inWork has a tool do its work in a folder that is gone afterwards.
+func (i images) inWork(f func(*workdir.Dir) error) (err error) {
 	work, err := i.work.New()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, work.Close()) }()
+	return f(work)
+}
+
+func (i images) bootstrap(ctx context.Context, g plan.Generation, disk *os.File, step func(string)) error {
+	tool, err := mmdebstrap.Find()
+	if err != nil {
+		return err
+	}
 	b := g.Bootstrap
 	config := mmdebstrap.Config{
 		Suite: b.Suite, Mirror: b.Mirror, Components: b.Components, Packages: b.Packages, Disk: g.Disk,
 	}
-	if config.Keyring, err = keyring(work, b.Keyring); err != nil {
-		return err
-	}
-	tree, err := work.Sub("bootstrap")
-	if err != nil {
-		return err
-	}
-	tool.Inherit = []*os.File{i.lock, disk, work.File}
 	ctx, cancel := limited(ctx)
 	defer cancel()
-	return tool.Build(ctx, config, tree, disk, within("bootstrap", step))
+	return i.inWork(func(work *workdir.Dir) error {
+		if config.Keyring, err = keyring(work, b.Keyring); err != nil {
+			return err
+		}
+		tree, err := work.Sub("bootstrap")
+		if err != nil {
+			return err
+		}
+		tool.Inherit = []*os.File{i.lock, disk, work.File}
+		return tool.Build(ctx, config, tree, disk, within("bootstrap", step))
+	})
 }
 
 // toolTime is for a bootstrap, or for the commands of a preparation: a mirror
@@ -77,30 +84,27 @@ func keyring(work *workdir.Dir, file inventory.File) (string, error) {
 	return path, os.WriteFile(path, file.Content, 0o644)
 }
 
-func (i images) prepare(ctx context.Context, p inventory.Prepare, image *os.File, step func(string)) (err error) {
+func (i images) prepare(ctx context.Context, p inventory.Prepare, image *os.File, step func(string)) error {
 	tool, err := guestfs.Find()
 	if err != nil {
 		return err
 	}
-	work, err := i.work.New()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, work.Close()) }()
 	config := guestfs.Config{
 		Packages: p.Packages, RootKeys: p.SSHAuthorizedKeys, Timezone: p.Timezone, Commands: p.Run, KVM: i.host.KVM(ctx) == "",
 	}
 	for _, c := range p.Copy {
 		config.Files = append(config.Files, guestfs.File{Content: c.From.Content, To: c.To, Mode: fileMode(c.Mode), Owner: c.Owner})
 	}
-	folder, err := work.Sub("prepare")
-	if err != nil {
-		return err
-	}
-	tool.Inherit = []*os.File{i.lock, image, work.File}
 	ctx, cancel := limited(ctx)
 	defer cancel()
-	return tool.Prepare(ctx, config, image.Name(), folder, within("prepare", step))
+	return i.inWork(func(work *workdir.Dir) error {
+		folder, err := work.Sub("prepare")
+		if err != nil {
+			return err
+		}
+		tool.Inherit = []*os.File{i.lock, image, work.File}
+		return tool.Prepare(ctx, config, image.Name(), folder, within("prepare", step))
+	})
 }
 
 // fileMode reads permissions in octal, which the inventory has checked.

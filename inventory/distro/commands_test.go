@@ -92,7 +92,7 @@ func TestALateCommandLeavesTheNetworkToCloudInit(t *testing.T) {
 		"/target/etc/ssh/sshd_config.d/README":                       "",
 		"/target/sbin/ifup":                                          "",
 		"/target/usr/lib/python3/dist-packages/cloudinit/net/eni.py": "",
-		"/target/etc/apt/sources.list":                               "deb http://deb.debian.org/debian bookworm main\n",
+		"/target/etc/apt/sources.list":                               "deb http://ftp.debian.org/debian bookworm main\n",
 		"/usr/lib/finish-install.d/55netcfg-copy-config":             "",
 		"/usr/lib/finish-install.d/07preseed":                        "",
 	})
@@ -104,7 +104,7 @@ func TestALateCommandLeavesTheNetworkToCloudInit(t *testing.T) {
 		"/target/etc/network/interfaces":                  "auto lo\niface lo inet loopback\nsource /etc/network/interfaces.d/*\n",
 		"/target/etc/ssh/sshd_config.d/README":            "",
 		"/target/etc/ssh/sshd_config.d/60-keys-only.conf": "PasswordAuthentication no\n",
-		"/target/etc/apt/sources.list":                    "deb http://deb.debian.org/debian bookworm main\n",
+		"/target/etc/apt/sources.list":                    "deb http://ftp.debian.org/debian bookworm main\n",
 	}
 	if diff := cmp.Diff(want, s.files("/target/etc")); diff != "" {
 		t.Error(diff)

@@ -7,7 +7,7 @@ const gib = 1 << 30
 const disk = 10 * gib
 
 const (
-	debianMirror  = "deb.debian.org"
+	debianMirror  = "ftp.debian.org"
 	debianArchive = "archive.debian.org" // for what is supported no more
 	ubuntuMirror  = "archive.ubuntu.com" // which speaks HTTP only
 )

@@ -131,7 +131,7 @@ func TestTheAnswersNameTheSourceOfTheirPackages(t *testing.T) {
 	for name, lines := range map[string][]string{
 		"debian8":    {"d-i mirror/http/hostname string archive.debian.org", "d-i mirror/http/directory string /debian", "d-i mirror/suite string jessie", "d-i apt-setup/services-select multiselect", "d-i preseed/early_command string date -s '2022-01-01 00:00'"},
 		"debian10":   {"d-i mirror/http/hostname string archive.debian.org", "d-i mirror/suite string buster", "d-i apt-setup/services-select multiselect"},
-		"debian12":   {"d-i mirror/http/hostname string deb.debian.org", "d-i mirror/http/directory string /debian", "d-i mirror/suite string bookworm", "d-i apt-setup/services-select multiselect security, updates"},
+		"debian12":   {"d-i mirror/http/hostname string ftp.debian.org", "d-i mirror/http/directory string /debian", "d-i mirror/suite string bookworm", "d-i apt-setup/services-select multiselect security, updates"},
 		"ubuntu1804": {"d-i mirror/http/hostname string archive.ubuntu.com", "d-i mirror/http/directory string /ubuntu", "d-i mirror/suite string bionic", "d-i partman-swapfile/size string 0"},
 		"rocky9":     {"url --url=https://download.rockylinux.org/pub/rocky/9/BaseOS/x86_64/os/", "repo --name=AppStream --baseurl=https://download.rockylinux.org/pub/rocky/9/AppStream/x86_64/os/"},
 		"centos7":    {"url --url=https://vault.centos.org/7.9.2009/os/x86_64/", "repo --name=centos-extras --baseurl=https://vault.centos.org/7.9.2009/extras/x86_64/"},
