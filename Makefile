@@ -34,7 +34,7 @@ pure: ## the packages that must not need cgo
 	CGO_ENABLED=0 go test ./apply -run 'OneRun|LeavesNothing|AFaultIs' -rapid.checks=2000
 
 e2e: build tiny-guest tiny-installer ## on private libvirtds with booting guests
-	go test -race -count=1 -p 1 -timeout 30m -tags $(TAGS) ./test/...
+	go test -race -count=1 -p 1 -timeout 38m -tags $(TAGS) ./test/...
 
 .PHONY: tiny-guest tiny-installer
 tiny-guest: .cache/tiny.qcow2
