@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"pcloud-apply/drivers/qcow2"
-	"pcloud-apply/drivers/qemuimg"
+	"pcloud-apply/drivers/tool"
 	"pcloud-apply/plan"
 )
 
@@ -122,16 +122,16 @@ func (p *publishing) checkSource(ctx context.Context) error {
 // convert hands the tool the very file that was judged, as a descriptor, and
 // the lock on the temporary file: a tool that outlives us keeps it.
 func (p *publishing) convert(ctx context.Context) error {
-	tool := p.QEMUImg
-	tool.Inherit = append([]*os.File{p.source.File, p.temp.File}, tool.Inherit...)
-	if err := tool.Convert(ctx, qemuimg.Inherited(0), p.source.image.Format, p.temp.Name()); err != nil {
+	qemuImg := p.QEMUImg
+	qemuImg.Inherit = append([]*os.File{p.source.File, p.temp.File}, qemuImg.Inherit...)
+	if err := qemuImg.Convert(ctx, tool.Inherited(0), p.source.image.Format, p.temp.Name()); err != nil {
 		return err
 	}
 	if err := p.source.unchanged(); err != nil {
 		return err
 	}
 	if p.generation.Disk > p.source.image.Size {
-		return tool.Grow(ctx, p.temp.Name(), p.generation.Disk)
+		return qemuImg.Grow(ctx, p.temp.Name(), p.generation.Disk)
 	}
 	return nil
 }

@@ -9,12 +9,13 @@ package qemuimg
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"pcloud-apply/drivers/tool"
 )
 
 // Tool is an installed qemu-img. It is safe for concurrent use.
@@ -23,20 +24,10 @@ type Tool struct {
 	Inherit []*os.File // files that children keep open, for the locks on them
 }
 
-// Inherited is the name under which a child sees the i-th file of Inherit. It
-// leads to that very file, whatever became of the file's own name.
-func Inherited(i int) string { return fmt.Sprintf("/proc/self/fd/%d", i+3) }
-
-// Find looks for the tool where distributions put it. PATH is not asked: it is
-// not ours when we run as root.
+// Find looks for the tool; see [tool.Find].
 func Find() (Tool, error) {
-	for _, dir := range []string{"/usr/bin", "/usr/local/bin", "/bin"} {
-		path := filepath.Join(dir, "qemu-img")
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-			return Tool{Path: path}, nil
-		}
-	}
-	return Tool{}, errors.New("qemu-img is not installed (apt-get install qemu-utils)")
+	paths, err := tool.Find(map[string]string{"qemu-img": "qemu-utils"}, "make images")
+	return Tool{Path: paths["qemu-img"]}, err
 }
 
 // Convert copies an image into the qcow2 file target, which may exist and then

@@ -68,7 +68,7 @@ func TestConvertReadsTheInheritedFileWhateverItsNameIs(t *testing.T) {
 	t.Cleanup(func() { must(t, source.Close()) })
 	must(t, os.Remove(path))
 	tool.Inherit = []*os.File{target, source}
-	must(t, tool.Convert(t.Context(), Inherited(1), "raw", target.Name()))
+	must(t, tool.Convert(t.Context(), "/proc/self/fd/4", "raw", target.Name()))
 	must(t, tool.Check(t.Context(), target.Name()))
 }
 

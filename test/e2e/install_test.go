@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -89,6 +90,44 @@ func TestKilledWhileInstalling(t *testing.T) {
 	w.until("the build VM is gone", func() bool { return w.builds() == 0 })
 	w.converged()
 	w.noWorkIsLeft()
+}
+
+// TestABuildVMWithoutItsGuardIsSwept: what a killed run and a killed guard left
+// ends with the next apply.
+func TestABuildVMWithoutItsGuardIsSwept(t *testing.T) {
+	w := begin(t)
+	w.inventory(w.installedImage("preseed", "d-i partman/unknown string waits\n", "5m") + "spawns: {}\n")
+	cmd := w.command(nil, program, "apply")
+	w.must(cmd.Start())
+	w.until("the build VM runs", func() bool { return w.builds() == 1 })
+	w.must(errors.Join(syscall.Kill(w.guard(), syscall.SIGKILL), cmd.Process.Kill()))
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != killed || w.builds() != 1 {
+		t.Fatalf("%v, %d build VMs", err, w.builds())
+	}
+	w.inventory("spawns: {}\n")
+	w.expect(0, "apply", "--allow-empty")
+	if w.builds() > 0 {
+		t.Error("the build VM is left")
+	}
+	w.noWorkIsLeft()
+}
+
+// guard is the process that ends the build VM of this test.
+func (w *world) guard() (pid int) {
+	w.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	w.must(err)
+	for _, line := range lines {
+		text, _ := os.ReadFile(line) // many end while we look
+		if strings.HasPrefix(string(text), "/bin/sh\x00-uc\x00") && strings.Contains(string(text), w.cache) {
+			_, err := fmt.Sscanf(line, "/proc/%d/", &pid)
+			w.must(err)
+		}
+	}
+	if pid == 0 {
+		w.Fatal("no guard")
+	}
+	return pid
 }
 
 // debianInstaller is the folder of the package debian-installer-12-netboot-amd64.
