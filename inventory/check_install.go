@@ -19,7 +19,8 @@ func (l *loader) checkInstall(install *Install, disk Size, path string) Size {
 	if disk == 0 {
 		disk = Size(profile.Disk)
 	}
-	if disk%(1<<20) != 0 || disk == 0 {
+	unknown := install.Distro != "" && profile.Name == "" // it is complained of already
+	if disk%(1<<20) != 0 || disk == 0 && !unknown {
 		l.complain(path, "disk: an installation wants one of whole MiB, such as 10GiB")
 	}
 	return disk
