@@ -42,7 +42,7 @@ func drawSpawn(t *rapid.T, images []string) inventory.Spawn {
 	s := inventory.Spawn{
 		Host: "h", Image: images[rapid.SampledFrom([]int{0, 0, 0, 1}).Draw(t, "image")],
 		VCPUs: rapid.IntRange(1, 2).Draw(t, "vcpus"), Memory: gibibyte,
-		Disk:          size("disk", 0, 0, 2*gibibyte, 3*gibibyte),
+		Disk:          inventory.Disk{Size: size("disk", 0, 0, 2*gibibyte, 3*gibibyte)},
 		State:         rapid.SampledFrom([]string{"running", "running", "stopped", "any"}).Draw(t, "state"),
 		Autostart:     rapid.Bool().Draw(t, "autostart"),
 		Protect:       rapid.IntRange(0, 5).Draw(t, "protect") == 0,

@@ -50,6 +50,12 @@ func (l *loader) fillSpawn(inv *Inventory, s *Spawn) {
 	if s.Host == "" && len(inv.Hosts) == 1 {
 		s.Host = sortedKeys(inv.Hosts)[0]
 	}
+	if s.MaxVCPUs == 0 {
+		s.MaxVCPUs = s.VCPUs
+	}
+	if s.MaxMemory == 0 {
+		s.MaxMemory = s.Memory
+	}
 	if s.Networks == nil {
 		s.Networks = []NIC{{Network: cmp.Or(inv.Hosts[s.Host].Network, "default")}}
 	}
@@ -81,13 +87,14 @@ func (l *loader) checkSpawn(inv *Inventory, name string, s Spawn, path string) {
 	} else {
 		reference(l, path+".host", s.Host, "host", inv.Hosts)
 	}
-	if s.VCPUs < 1 || s.VCPUs > maxVCPUs {
-		l.complain(path+".vcpus", "wants 1 to %d", maxVCPUs)
-	}
+	l.checkLabels(s, path)
+	l.checkHardware(s, path)
 	l.checkCount(s, path)
+	l.checkRollout(s, path)
 	l.checkDisks(s, path+".disks")
 	l.oneOf(path+".state", s.State, "running", "stopped", "any")
 	l.oneOf(path+".shutdown.then", s.Shutdown.Then, "force", "fail")
+	l.oneOf(path+".restart", s.Restart, "never", "when-needed")
 	l.oneOf(path+".on_image_change", s.OnImageChange, "keep", "respawn", "consolidate")
 	l.oneOf(path+".on_cloud_init_change", s.OnCloudInitChange, "keep", "respawn")
 	l.oneOf(path+".wait.for", s.Wait.For, "none", "ip", "ssh")
@@ -124,6 +131,7 @@ func (l *loader) checkDisks(s Spawn, path string) {
 		if s.Disks[name].Size == 0 {
 			l.complain(path+"."+name+".size", "is missing")
 		}
+		l.checkDisk(s.Disks[name], path+"."+name)
 	}
 }
 

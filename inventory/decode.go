@@ -48,6 +48,10 @@ func (l *loader) value(node *yaml.Node, into reflect.Value, path string) {
 		l.scalar(node, into, path, parse)
 		return
 	}
+	if into.Type() == reflect.TypeFor[Disk]() && node.Kind == yaml.ScalarNode && !isNull(node) {
+		l.scalar(node, into.FieldByName("Size"), path, parseSize)
+		return
+	}
 	switch into.Kind() {
 	case reflect.Pointer:
 		fresh := reflect.New(into.Type().Elem())
@@ -169,10 +173,14 @@ func preset(item reflect.Value) {
 		*v = Install{VCPUs: 2, Timeout: time.Hour}
 	case *Spawn:
 		*v = Spawn{
-			VCPUs: 1, Memory: 1 << 30, State: "running",
-			Shutdown:      Shutdown{Timeout: time.Minute, Then: "force"},
+			VCPUs: 1, Memory: 1 << 30, Disk: presetDisk, State: "running",
+			Shutdown: Shutdown{Timeout: time.Minute, Then: "force"}, Restart: "never", Graphics: "none",
 			OnImageChange: "keep", OnCloudInitChange: "keep",
 			Wait: Wait{Timeout: 5 * time.Minute},
 		}
+	case *Disk:
+		*v = presetDisk
 	}
 }
+
+var presetDisk = Disk{Cache: "default", Discard: "unmap"}

@@ -114,31 +114,57 @@ type Copy struct {
 
 // Spawn declares one virtual machine, or a group of equal ones when Count is set.
 type Spawn struct {
-	Image             string          `yaml:"image"`
-	Count             *int            `yaml:"count"` // nil: one machine with the bare name
-	Host              string          `yaml:"host"`
-	VCPUs             int             `yaml:"vcpus"`
-	Memory            Memory          `yaml:"memory"`
-	Disk              Size            `yaml:"disk"` // 0: what the generation has
-	Disks             map[string]Disk `yaml:"disks"`
-	Networks          []NIC           `yaml:"networks"`
-	CloudInit         CloudInit       `yaml:"cloud_init"`
-	SSHAuthorizedKeys []string        `yaml:"ssh_authorized_keys"`
-	Standalone        bool            `yaml:"standalone"`
-	State             string          `yaml:"state"` // running, stopped or any
-	Shutdown          Shutdown        `yaml:"shutdown"`
-	Autostart         bool            `yaml:"autostart"`
-	UEFI              bool            `yaml:"uefi"`
-	Protect           bool            `yaml:"protect"`
-	OnImageChange     string          `yaml:"on_image_change"`      // keep, respawn or consolidate
-	OnCloudInitChange string          `yaml:"on_cloud_init_change"` // keep or respawn
-	Wait              Wait            `yaml:"wait"`
-	At                Position        `yaml:"-"`
+	Image             string           `yaml:"image"`
+	Count             *int             `yaml:"count"` // nil: one machine with the bare name
+	Host              string           `yaml:"host"`
+	Description       string           `yaml:"description"`
+	Tags              []string         `yaml:"tags"` // sorted, each once
+	VCPUs             int              `yaml:"vcpus"`
+	MaxVCPUs          int              `yaml:"max_vcpus"` // it can get so many while it runs; at least VCPUs
+	Memory            Memory           `yaml:"memory"`
+	MaxMemory         Memory           `yaml:"max_memory"` // likewise; at least Memory
+	Disk              Disk             `yaml:"disk"`       // the root disk; size 0: what the generation has
+	Disks             map[string]Disk  `yaml:"disks"`
+	Networks          []NIC            `yaml:"networks"`
+	CloudInit         CloudInit        `yaml:"cloud_init"`
+	SSHAuthorizedKeys []string         `yaml:"ssh_authorized_keys"`
+	Standalone        bool             `yaml:"standalone"`
+	State             string           `yaml:"state"` // running, stopped or any
+	Shutdown          Shutdown         `yaml:"shutdown"`
+	Restart           string           `yaml:"restart"` // never or when-needed
+	Autostart         bool             `yaml:"autostart"`
+	CPU               string           `yaml:"cpu"` // a mode of libvirt's or a model of QEMU's; "" is what suits the accelerator
+	UEFI              bool             `yaml:"uefi"`
+	SecureBoot        bool             `yaml:"secure_boot"` // only with UEFI
+	TPM               bool             `yaml:"tpm"`
+	Graphics          string           `yaml:"graphics"` // none, vnc or spice
+	Shares            map[string]Share `yaml:"shares"`
+	XML               File             `yaml:"xml"` // an overlay on the domain's definition
+	Protect           bool             `yaml:"protect"`
+	OnImageChange     string           `yaml:"on_image_change"`      // keep, respawn or consolidate
+	OnCloudInitChange string           `yaml:"on_cloud_init_change"` // keep or respawn
+	Rollout           Rollout          `yaml:"rollout"`
+	Wait              Wait             `yaml:"wait"`
+	At                Position         `yaml:"-"`
 }
 
-// Disk is an extra disk of a spawn.
+// Disk is a disk of a spawn. A size alone may stand for the mapping.
 type Disk struct {
-	Size Size `yaml:"size"`
+	Size    Size   `yaml:"size"`
+	Cache   string `yaml:"cache"`   // default, none, writethrough, writeback, directsync or unsafe
+	Discard string `yaml:"discard"` // unmap or ignore
+}
+
+// Share is a folder of the host that a spawn can mount by the share's name.
+type Share struct {
+	Path     string `yaml:"path"` // absolute
+	ReadOnly bool   `yaml:"read_only"`
+}
+
+// Rollout limits how many members of a group a run takes down at once to respawn
+// or restart them.
+type Rollout struct {
+	MaxUnavailable int `yaml:"max_unavailable"` // 0: all at once
 }
 
 // NIC is one network card: on a libvirt network or on a bridge, never both.

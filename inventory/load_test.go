@@ -94,8 +94,9 @@ func TestDefaults(t *testing.T) {
 	}
 	at := func(line, column int) Position { return Position{"cloud.yaml", line, column} }
 	want := Spawn{
-		Image: "tiny", Host: "local", VCPUs: 1, Memory: 1 << 30, Networks: []NIC{{Network: "default"}},
-		State: "running", Shutdown: Shutdown{time.Minute, "force"}, OnImageChange: "keep", OnCloudInitChange: "keep",
+		Image: "tiny", Host: "local", VCPUs: 1, MaxVCPUs: 1, Memory: 1 << 30, MaxMemory: 1 << 30,
+		Disk: Disk{Cache: "default", Discard: "unmap"}, Networks: []NIC{{Network: "default"}}, Graphics: "none",
+		State: "running", Shutdown: Shutdown{time.Minute, "force"}, Restart: "never", OnImageChange: "keep", OnCloudInitChange: "keep",
 		Wait: Wait{"ip", 5 * time.Minute}, At: at(4, 10),
 	}
 	if diff := cmp.Diff(want, inv.Spawns["web"]); diff != "" {
@@ -133,7 +134,7 @@ func TestValid(t *testing.T) {
 			"spawns: {a: {image: tiny, memory: 512, disk: 1GB}, b: {image: tiny, memory: 1.5GiB, disk: 1T}}\n",
 			func(inv *Inventory) bool {
 				a, b := inv.Spawns["a"], inv.Spawns["b"]
-				return a.Memory == 512<<20 && a.Disk == 1<<30 && b.Memory == 1536<<20 && b.Disk == 1<<40
+				return a.Memory == 512<<20 && a.Disk.Size == 1<<30 && b.Memory == 1536<<20 && b.Disk.Size == 1<<40
 			}},
 		"no network, no wait": {"spawns: {a: {image: tiny, networks: []}}\n",
 			func(inv *Inventory) bool { s := inv.Spawns["a"]; return len(s.Networks) == 0 && s.Wait.For == "none" }},
@@ -166,6 +167,17 @@ func TestFaults(t *testing.T) {
 		"a text for a number":    {spawn("vcpus: two"), `4:36: spawns.web.vcpus: wants a whole number, got "two"`},
 		"octal":                  {spawn("vcpus: 010"), `4:36: spawns.web.vcpus: wants a whole number, got "010"`},
 		"too many vcpus":         {spawn("vcpus: 1000"), "4:36: spawns.web.vcpus: wants 1 to 512"},
+		"less than it has":       {spawn("vcpus: 4, max_vcpus: 2"), "4:50: spawns.web.max_vcpus: wants at least vcpus (4) and at most 512"},
+		"less room than memory":  {spawn("max_memory: 512MiB"), "4:41: spawns.web.max_memory: is less than memory"},
+		"no tag":                 {spawn("tags: [Web]"), `4:36: spawns.web.tags[0]: "Web" is no name: at most 41 of a-z, 0-9 and -, with a letter or digit at both ends`},
+		"a tag twice":            {spawn("tags: [a, a]"), "4:39: spawns.web.tags[1]: a stands there twice"},
+		"no CPU":                 {spawn(`cpu: "a b"`), `4:34: spawns.web.cpu: "a b" is no CPU, such as host-passthrough, host-model, maximum or a model's name`},
+		"secure without UEFI":    {spawn("secure_boot: true"), "4:42: spawns.web.secure_boot: goes with uefi: true"},
+		"cache of the root disk": {spawn("disk: {cache: fast}"), `4:43: spawns.web.disk.cache: wants default, none, writethrough, writeback, directsync, unsafe, got "fast"`},
+		"discard of a disk":      {spawn("disks: {d: {size: 1G, discard: on}}"), `4:60: spawns.web.disks.d.discard: wants unmap, ignore, got "on"`},
+		"relative share":         {spawn("shares: {d: {path: data}}"), "4:48: spawns.web.shares.d.path: wants the absolute path of a folder on the host, and not /"},
+		"rollout of one":         {spawn("rollout: {max_unavailable: 1}"), "4:38: spawns.web.rollout: goes with count: a single spawn has none to take turns with"},
+		"restart":                {spawn("restart: always"), `4:38: spawns.web.restart: wants never, when-needed, got "always"`},
 		"nothing for a value":    {spawn("vcpus: "), "4:36: spawns.web.vcpus: needs a value"},
 		"yes for a bool":         {spawn("autostart: yes"), `4:40: spawns.web.autostart: wants true or false, got "yes"`},
 		"a number for a name":    {spawn("host: 1"), "4:35: spawns.web.host: wants a text, and YAML takes 1 for something else; write it in quotes"},

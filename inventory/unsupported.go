@@ -28,6 +28,15 @@ func (l *loader) unsupported(inv *Inventory) []Fault {
 
 func unsupportedSpawn(s Spawn, path string, add func(is bool, path, what string)) {
 	add(s.UEFI, path+".uefi", "UEFI firmware")
+	add(s.TPM, path+".tpm", "a TPM")
+	add(s.CPU != "", path+".cpu", "a CPU")
+	add(s.Graphics != "none", path+".graphics", "graphics")
+	add(len(s.Shares) > 0, path+".shares", "shares")
+	add(s.XML.Path != "", path+".xml", "an XML overlay")
+	add(s.Disk.Cache != "default" || s.Disk.Discard != "unmap", path+".disk", "cache and discard")
+	for name, disk := range s.Disks {
+		add(disk.Cache != "default" || disk.Discard != "unmap", path+".disks."+name, "cache and discard")
+	}
 	add(s.OnCloudInitChange != "keep", path+".on_cloud_init_change", "anything but keep")
 	add(s.Wait.For != "none" && !onNetwork(s), path+".wait.for", "waiting for an address on a bridge")
 	for i, nic := range s.Networks {

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"sort"
 
 	"pcloud-apply/inventory"
@@ -90,23 +91,23 @@ func imageHash(inventoryName, name string, image inventory.Image) string {
 // expand gives the single machines of a declaration.
 func expand(inv *inventory.Inventory, name string, s inventory.Spawn) []Spawn {
 	if s.Count == nil {
-		return []Spawn{desiredSpawn(inv, name, s)}
+		return []Spawn{desiredSpawn(inv, name, name, s)}
 	}
 	var spawns []Spawn
 	for i := 1; i <= *s.Count; i++ {
-		spawns = append(spawns, desiredSpawn(inv, fmt.Sprintf("%s-%d", name, i), s))
+		spawns = append(spawns, desiredSpawn(inv, name, fmt.Sprintf("%s-%d", name, i), s))
 	}
 	return spawns
 }
 
-func desiredSpawn(inv *inventory.Inventory, name string, s inventory.Spawn) Spawn {
+func desiredSpawn(inv *inventory.Inventory, group, name string, s inventory.Spawn) Spawn {
 	return Spawn{
 		Host: s.Host, Name: name, Domain: s.Image + "." + name,
 		Image: s.Image, Generation: imageHash(inv.Name, s.Image, inv.Images[s.Image]),
-		VCPUs: s.VCPUs, Memory: int64(s.Memory), Disk: int64(s.Disk),
+		VCPUs: s.VCPUs, Memory: int64(s.Memory), Disk: int64(s.Disk.Size),
 		Disks: desiredDisks(s.Disks), NICs: desiredNICs(inv.Name, name, s.Networks),
-		Autostart: s.Autostart, Protect: s.Protect, Power: Power(s.State),
-		Consolidate: s.Standalone, OnImageChange: s.OnImageChange,
+		Tags: slices.Sorted(slices.Values(s.Tags)), Autostart: s.Autostart, Protect: s.Protect, Power: Power(s.State),
+		Group: group, Consolidate: s.Standalone, OnImageChange: s.OnImageChange,
 		Seed: Seed{
 			Hostname: name, User: s.CloudInit.User, Keys: s.SSHAuthorizedKeys,
 			UserData: s.CloudInit.UserData.Content, NetworkConfig: s.CloudInit.NetworkConfig.Content,
@@ -133,7 +134,7 @@ func desiredNICs(inventoryName, spawn string, nics []inventory.NIC) []NIC {
 		if mac == "" {
 			mac = deriveMAC(inventoryName, spawn, i)
 		}
-		list = append(list, NIC{Network: n.Network, Bridge: n.Bridge, MAC: mac})
+		list = append(list, NIC{Network: n.Network, Bridge: n.Bridge, MAC: mac, IP: n.IP})
 	}
 	return list
 }

@@ -49,7 +49,7 @@ func TestNamesOfDigitsHaveAnOrder(t *testing.T) {
 
 func TestADeclarationIsCarriedOver(t *testing.T) {
 	inv := lab(map[string]inventory.Spawn{"web": {
-		Image: "tiny", Host: "local", VCPUs: 2, Memory: 3 << 30, Disk: 4 << 30, Autostart: true, Protect: true,
+		Image: "tiny", Host: "local", VCPUs: 2, Memory: 3 << 30, Disk: inventory.Disk{Size: 4 << 30}, Autostart: true, Protect: true,
 		Disks:     map[string]inventory.Disk{"logs": {Size: 6}, "data": {Size: 5}},
 		Networks:  []inventory.NIC{{Network: "default"}, {Bridge: "br0", MAC: "52:54:00:00:00:01"}},
 		CloudInit: inventory.CloudInit{User: "ops"}, SSHAuthorizedKeys: []string{"ssh-ed25519 x"},
@@ -61,7 +61,7 @@ func TestADeclarationIsCarriedOver(t *testing.T) {
 		Host: "local", Name: "web", Domain: "tiny.web", Image: "tiny", Generation: imageHash("lab", "tiny", inv.Images["tiny"]),
 		VCPUs: 2, Memory: 3 << 30, Disk: 4 << 30, Disks: []Disk{{"data", 5}, {"logs", 6}},
 		NICs:      []NIC{{Network: "default", MAC: deriveMAC("lab", "web", 0)}, {Bridge: "br0", MAC: "52:54:00:00:00:01"}},
-		Autostart: true, Protect: true, Power: Stopped, Consolidate: true,
+		Autostart: true, Protect: true, Power: Stopped, Group: "web", Consolidate: true,
 		Seed:     Seed{Hostname: "web", User: "ops", Keys: []string{"ssh-ed25519 x"}},
 		Shutdown: Shutdown{Timeout: time.Minute, Force: true}, Wait: Wait{For: "ssh", Timeout: time.Hour}, At: "cloud.yaml:9:3",
 	}

@@ -74,10 +74,10 @@ func (d *differ) unsupported(want, have Spawn) string {
 func changedNIC(want, have Spawn) string {
 	defined := map[NIC]bool{}
 	for _, nic := range have.NICs {
-		defined[nic] = true
+		defined[nic.source()] = true
 	}
 	for _, nic := range want.NICs {
-		if !defined[nic] {
+		if !defined[nic.source()] {
 			return fmt.Sprintf("changing its networks (%s%s, %s, is not defined)", nic.Network, nic.Bridge, nic.MAC)
 		}
 	}

@@ -143,6 +143,7 @@ type Spawn struct {
 	Disk      int64 // virtual size in bytes; desired: 0 takes the generation's or keeps what it has
 	Disks     []Disk
 	NICs      []NIC
+	Tags      []string // sorted; actual: as recorded
 	Autostart bool
 	Protect   bool
 	Power     Power // actual: running or stopped
@@ -151,6 +152,7 @@ type Spawn struct {
 
 	// Desired only.
 
+	Group         string // the declaration that it is made from
 	Consolidate   bool   // its root volume must come to stand alone
 	OnImageChange string // keep, respawn or consolidate
 	Seed          Seed
@@ -181,7 +183,12 @@ type NIC struct {
 	Network string
 	Bridge  string
 	MAC     string
+	IP      string // its static address with the prefix, such as 10.0.0.5/24; "" is none. Actual: as recorded
+	Own     bool   // actual: the spawn's mark names it, so that it is not somebody else's
 }
+
+// source is what the card is connected to.
+func (n NIC) source() NIC { return NIC{Network: n.Network, Bridge: n.Bridge, MAC: n.MAC} }
 
 // Shutdown says how a running spawn is stopped.
 type Shutdown struct {

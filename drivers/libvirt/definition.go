@@ -98,7 +98,7 @@ func (d definition) spawn(h *Host, m mark) plan.Spawn {
 	s := plan.Spawn{
 		Host: h.Name, Name: m.Name, Domain: d.Name, UUID: d.UUID,
 		Image: m.Image.Name, Generation: m.Image.Generation, Fingerprint: m.Image.Fingerprint,
-		VCPUs: d.VCPU, Memory: d.Memory.bytes(), NICs: d.nics(),
+		VCPUs: d.VCPU, Memory: d.Memory.bytes(), NICs: d.nics(m), Tags: m.Tags,
 		Phase: m.Phase, Protect: m.Protect, Origin: m.Origin, SeedHash: m.Seed.Hash,
 		Accel: d.Type,
 	}
@@ -109,10 +109,17 @@ func (d definition) spawn(h *Host, m mark) plan.Spawn {
 	return s
 }
 
-func (d definition) nics() []plan.NIC {
+// nics are the cards of the definition; the mark says which are the spawn's own.
+func (d definition) nics(m mark) []plan.NIC {
 	var nics []plan.NIC
 	for _, i := range d.Interfaces {
-		nics = append(nics, plan.NIC{Network: i.Source.Network, Bridge: i.Source.Bridge, MAC: strings.ToLower(i.MAC.Address)})
+		nic := plan.NIC{Network: i.Source.Network, Bridge: i.Source.Bridge, MAC: strings.ToLower(i.MAC.Address)}
+		for _, recorded := range m.NICs {
+			if recorded.MAC == nic.MAC {
+				nic.IP, nic.Own = recorded.IP, true
+			}
+		}
+		nics = append(nics, nic)
 	}
 	return nics
 }

@@ -29,6 +29,8 @@ type mark struct {
 	Image     markImage  `xml:"image"`
 	Seed      markSeed   `xml:"seed"`
 	Disks     []markDisk `xml:"disk"`
+	NICs      []markNIC  `xml:"nic"`
+	Tags      []string   `xml:"tag"`
 	MadeBy    markMadeBy `xml:"made-by"`
 }
 
@@ -45,6 +47,11 @@ type markSeed struct {
 type markDisk struct {
 	Name string `xml:"name,attr"`
 	Size int64  `xml:"size,attr"` // bytes, as it was made
+}
+
+type markNIC struct {
+	MAC string `xml:"mac,attr"`
+	IP  string `xml:"ip,attr,omitempty"` // with its prefix
 }
 
 type markMadeBy struct {
@@ -64,7 +71,17 @@ func (h *Host) newMark(s plan.Spawn, phase plan.Phase) mark {
 	for _, d := range s.Disks {
 		m.Disks = append(m.Disks, markDisk(d))
 	}
+	m.setNICs(s)
+	m.Tags = s.Tags
 	return m
+}
+
+// setNICs records the spawn's own cards.
+func (m *mark) setNICs(s plan.Spawn) {
+	m.NICs = nil
+	for _, nic := range s.NICs {
+		m.NICs = append(m.NICs, markNIC{nic.MAC, nic.IP})
+	}
 }
 
 // element is the mark as SetMetadata wants it: libvirt adds the namespace.
