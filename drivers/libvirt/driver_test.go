@@ -80,6 +80,7 @@ func TestDefinedSpawnIsInspectedAsItWasWanted(t *testing.T) {
 	want := define(t, h, spawn())
 	found := inspect(t, h)
 	want.Phase, want.Origin, want.Power, want.Accel = plan.Creating, "here", plan.Stopped, "qemu"
+	want.NICs[0].Own = true
 	want.Root = h.Folder + "/tiny.web.qcow2"
 	if diff := cmp.Diff([]plan.Spawn{want}, found.Spawns); diff != "" {
 		t.Error(diff)
