@@ -11,10 +11,25 @@ DEMO := .cache/demo
 TINY := scripts/tiny-linux.bash scripts/boot-disk.sh $(wildcard scripts/guest/*)
 PURE := ./inventory/... ./plan/... ./apply/...
 
-.PHONY: build deps test unit pure e2e lint fuzz demo demo-down clean
+PREFIX ?= /usr/local
+
+.PHONY: build man install deps test unit pure e2e lint fuzz demo demo-down clean
 
 build: ## bin/pcloud-apply
 	go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/pcloud-apply ./cmd/pcloud-apply
+
+man: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+man: build ## bin/man, dated as the commit is
+	rm -rf bin/man
+	bin/pcloud-apply man bin/man
+
+install: man ## the program, its man pages and completions, below PREFIX and DESTDIR
+	install -D -t $(DESTDIR)$(PREFIX)/bin bin/pcloud-apply
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 bin/man/*
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	bin/pcloud-apply completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pcloud-apply
+	bin/pcloud-apply completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_pcloud-apply
+	bin/pcloud-apply completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/pcloud-apply.fish
 
 deps: ## install what is missing on Debian or Ubuntu
 	scripts/install-deps
@@ -69,7 +84,7 @@ fuzz: ## each fuzz target for FUZZTIME
 demo: deps build ## a golden image and three VMs on this machine's libvirt, with one command
 	scripts/start-libvirtd $(DEMO)
 	test -f $(DEMO)/id_ed25519 || ssh-keygen -q -t ed25519 -N '' -C demo -f $(DEMO)/id_ed25519
-	sed -e "s|- ssh-ed25519 .*|- $$(cat $(DEMO)/id_ed25519.pub)|" -e 's|^name: .*|name: demo|' examples/cloud.yaml > $(DEMO)/cloud.yaml
+	sed -e '/yaml-language-server/d' -e "s|- ssh-ed25519 .*|- $$(cat $(DEMO)/id_ed25519.pub)|" -e 's|^name: .*|name: demo|' examples/cloud.yaml > $(DEMO)/cloud.yaml
 	bin/pcloud-apply apply -f $(DEMO)/cloud.yaml
 	bin/pcloud-apply status -f $(DEMO)/cloud.yaml
 	@echo

@@ -13,7 +13,8 @@ func newDestroy(o *options, t *terminal) *cobra.Command {
 		Use: "destroy [NAME…]", Short: "Destroy the named spawns, or everything of the inventory",
 		Long: "Destroy the named spawns (or groups), whether they are in the inventory or not. Without a name:\n" +
 			"everything that the inventory made, golden images included. Only protection keeps a spawn.\n\n" + exitCodes,
-		RunE: func(cmd *cobra.Command, names []string) error { return runDestroy(cmd.Context(), o, t, names) },
+		RunE:              func(cmd *cobra.Command, names []string) error { return runDestroy(cmd.Context(), o, t, names) },
+		ValidArgsFunction: o.completeSpawns,
 	}
 	changeFlags(cmd, o)
 	return cmd

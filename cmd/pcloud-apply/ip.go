@@ -13,8 +13,9 @@ import (
 func newIP(o *options, t *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: "ip NAME", Short: "Print the addresses of a spawn, one a line", Args: cobra.ExactArgs(1),
-		Long: "Print the addresses of a running spawn, one a line and nothing else.\nWithout an address it exits with 3.",
-		RunE: func(cmd *cobra.Command, args []string) error { return runIP(cmd.Context(), o, t, args[0]) },
+		Long:              "Print the addresses of a running spawn, one a line and nothing else.\nWithout an address it exits with 3.",
+		RunE:              func(cmd *cobra.Command, args []string) error { return runIP(cmd.Context(), o, t, args[0]) },
+		ValidArgsFunction: o.completeSpawns,
 	}
 }
 

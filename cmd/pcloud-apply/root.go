@@ -53,7 +53,8 @@ func newRoot(t *terminal) *cobra.Command {
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	commonFlags(root, o)
-	root.AddCommand(newPlan(o, t), newApply(o, t), newDestroy(o, t), newStatus(o, t), newImages(o, t), newIP(o, t), newDoctor(o, t), newValidate(o, t), newVersion(t))
+	root.AddCommand(newPlan(o, t), newApply(o, t), newDestroy(o, t), newStatus(o, t), newImages(o, t), newIP(o, t), newDoctor(o, t), newValidate(o, t), newSchema(t), newMan(), newVersion(t))
+	o.completions(root)
 	return root
 }
 
@@ -68,11 +69,13 @@ func commonFlags(root *cobra.Command, o *options) {
 
 func onlyFlag(cmd *cobra.Command, o *options) {
 	cmd.Flags().StringSliceVar(&o.only, "only", nil, "look at these spawns only, and at the images they need")
+	mustComplete(cmd, "only", o.completeSpawnList)
 }
 
 func policyFlags(cmd *cobra.Command, o *options) {
 	cmd.Flags().BoolVar(&o.allowEmpty, "allow-empty", false, "let an inventory without spawns destroy all it has")
 	cmd.Flags().StringSliceVar(&o.rebuild, "rebuild", nil, "build a new generation of these images although their definitions are the same")
+	mustComplete(cmd, "rebuild", o.completeImageList)
 	cmd.Flags().BoolVar(&o.takeOver, "take-over", false, "treat what another copy of the inventory made as this one's")
 }
 
