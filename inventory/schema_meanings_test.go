@@ -58,7 +58,7 @@ var meanings = map[string]meaning{
 	"Source.sha512": {says: "The SHA-512 checksum instead of sha256, 128 hexadecimal digits.", absent: "see sha256", example: "c4f0a2d8e6b1935704f8c2a6d0e4b89173f5a9c3d7e1b5f90246ace8d0f2b4769c3d7e1b5f90246ace8d0f2b476c4f0a2d8e6b1935704f8c2a6d0e4b89173f5a", pattern: regexp.MustCompile(`^[0-9a-fA-F]{128}$`)},
 
 	"Bootstrap.suite":      {says: "The release's code name.", required: true, example: "bookworm", pattern: suitePattern},
-	"Bootstrap.mirror":     {says: "The address of the package mirror, http or https.", absent: "this machine's, else the distribution's own", example: "https://deb.debian.org/debian", pattern: mirrorPattern},
+	"Bootstrap.mirror":     {says: "The address of the package mirror, http or https.", absent: "this machine's, else the distribution's own", example: "https://mirror.example.org/debian", pattern: mirrorPattern},
 	"Bootstrap.components": {says: "The parts of the archive that packages come from.", absent: "the distribution's", example: "[main, contrib]", pattern: componentPattern},
 	"Bootstrap.keyring":    {says: "A file with the keys that sign the mirror's packages, relative to this file.", absent: "the distribution's keyring", example: "files/mirror.asc", pattern: keyringPattern},
 	"Bootstrap.packages":   {says: "Packages to install beside those that a bootable machine needs.", absent: "none", example: "[vim, htop]", pattern: debianPackage},
